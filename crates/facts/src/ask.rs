@@ -1,0 +1,136 @@
+//! What a kind wants to look at on a node.
+//!
+//! The set is small and closed so that one composer can batch it, one policy
+//! can allow or refuse it, and `check --plan` can print it. There is no way to
+//! ask for free shell text from a suite: the text of a [`Command`] is ours.
+
+use serde::Serialize;
+
+/// One look.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ask {
+    /// Metadata of a path and, when it is a symbolic link, of what it leads to.
+    Stat {
+        /// Absolute path.
+        path: String,
+    },
+    /// The content of a regular file, or one end of it.
+    Read {
+        /// Absolute path.
+        path: String,
+        /// At most this many bytes.
+        cap: u32,
+        /// Which end, when there is more than `cap`.
+        end: End,
+    },
+    /// A slice of a regular file.
+    Slice {
+        /// Absolute path.
+        path: String,
+        /// First byte, counted from 0.
+        offset: u64,
+        /// How many bytes.
+        len: u32,
+    },
+    /// The names in a directory, with their metadata.
+    List {
+        /// Absolute path.
+        path: String,
+    },
+    /// The SHA-256 of a regular file, computed on the node.
+    Digest {
+        /// Absolute path.
+        path: String,
+    },
+    /// A command of ours.
+    Run(Command),
+    /// What the engine says of the instance: its JSON, wrapped as
+    /// `{"engine": "incus|lxd|docker", "instance": {…}, "snapshots": […]}`.
+    Instance,
+}
+
+/// Which end of a long file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum End {
+    /// The first bytes; more than the cap is a truncated answer.
+    Head,
+    /// The last bytes; more than the cap is expected.
+    Tail,
+}
+
+/// A command of ours: constant POSIX sh text, arguments as `$1`, `$2`, ….
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Command {
+    /// A short name for plans and messages, like `systemctl-show`.
+    pub name: &'static str,
+    /// The text; never built from input.
+    pub text: &'static str,
+    /// Its arguments; may come from a query.
+    pub args: Vec<String>,
+    /// Killed after so many seconds.
+    pub seconds: u16,
+    /// At most this many bytes of output are taken.
+    pub cap: u32,
+}
+
+impl Ask {
+    /// Metadata of `path`.
+    pub fn stat(path: impl Into<String>) -> Self {
+        Self::Stat { path: path.into() }
+    }
+
+    /// The whole of a file that is expected to be small (1 MiB at most).
+    pub fn read(path: impl Into<String>) -> Self {
+        Self::Read {
+            path: path.into(),
+            cap: 1 << 20,
+            end: End::Head,
+        }
+    }
+
+    /// The path whose content this look would reveal, if any.
+    pub fn content_path(&self) -> Option<&str> {
+        match self {
+            Self::Read { path, .. } | Self::Slice { path, .. } => Some(path),
+            Self::Stat { .. }
+            | Self::List { .. }
+            | Self::Digest { .. }
+            | Self::Run(_)
+            | Self::Instance => None,
+        }
+    }
+
+    /// How much output this look may give, in bytes.
+    pub fn cap(&self) -> u64 {
+        match self {
+            Self::Stat { .. } | Self::Digest { .. } => 16 << 10,
+            Self::List { .. } => 4 << 20,
+            Self::Read { cap, .. } => u64::from(*cap),
+            Self::Slice { len, .. } => u64::from(*len),
+            Self::Run(command) => u64::from(command.cap),
+            Self::Instance => 4 << 20,
+        }
+    }
+}
+
+impl Command {
+    /// A command with the usual limits: 10 s, 4 MiB.
+    pub fn new(name: &'static str, text: &'static str) -> Self {
+        Self {
+            name,
+            text,
+            args: Vec::new(),
+            seconds: 10,
+            cap: 4 << 20,
+        }
+    }
+
+    /// With arguments.
+    #[must_use]
+    pub fn args(mut self, args: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.args = args.into_iter().map(Into::into).collect();
+        self
+    }
+}

@@ -1,0 +1,147 @@
+//! Which files' content may be read on a protected site.
+//!
+//! A suite may come from a pull request; it must not be able to read a private
+//! key out of PROD by naming its path. So content is read from an allow-list
+//! only, and some names never.
+
+use serde::{Deserialize, Serialize};
+
+/// The allow-list of a site.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContentPolicy {
+    /// Patterns: an absolute path; `*` stands for anything within one component, `**` for any components.
+    pub allow: Vec<String>,
+}
+
+/// What the probes and the documents name; a site file may replace it.
+const DOCUMENTED: &[&str] = &[
+    "/etc/*-release",
+    "/etc/debian_version",
+    "/etc/passwd",
+    "/etc/group",
+    "/etc/hosts",
+    "/etc/hostname",
+    "/etc/resolv.conf",
+    "/run/systemd/resolve/*.conf",
+    "/run/resolvconf/**",
+    "/etc/gai.conf",
+    "/etc/nsswitch.conf",
+    "/etc/fstab",
+    "/etc/network/**",
+    "/etc/netplan/*",
+    "/etc/systemd/**",
+    "/run/systemd/**",
+    "/usr/lib/systemd/**",
+    "/lib/systemd/**",
+    "/etc/sysctl.conf",
+    "/etc/sysctl.d/*",
+    "/etc/default/*",
+    "/etc/iptables.rules",
+    "/etc/iptables/*",
+    "/etc/ufw/*",
+    "/etc/fail2ban/**",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d/*",
+    "/etc/ld.so.cache",
+    "/lib/**",
+    "/lib64/**",
+    "/usr/lib/**",
+    "/usr/lib64/**",
+    "/usr/local/lib/**",
+    "/proc/**",
+    "/sys/**",
+    "/opt/gbo/bin/**",
+    "/opt/gbo/conf/**",
+    "/opt/gbo/logs/**",
+    "/opt/gbo/data/**",
+    "/opt/gbo/work/**",
+];
+
+/// Never read as content, whatever a site file says.
+const NEVER: &[&str] = &[
+    "/etc/shadow*",
+    "/etc/gshadow*",
+    "/**/init.json",
+    "/**/*.key",
+    "/**/*.pem.key",
+    "/**/id_*",
+    "/**/*_key",
+    "/proc/*/mem",
+    "/proc/kcore",
+];
+
+impl Default for ContentPolicy {
+    fn default() -> Self {
+        Self {
+            allow: DOCUMENTED.iter().map(|&p| p.to_owned()).collect(),
+        }
+    }
+}
+
+impl ContentPolicy {
+    /// Whether the content of `path` may be read.
+    pub fn allows(&self, path: &str) -> bool {
+        let clean = path.starts_with('/')
+            && !path.contains('\0')
+            && !path.contains('\n')
+            && !path.split('/').any(|part| part == "..");
+        clean
+            && !NEVER.iter().any(|pattern| matches(pattern, path))
+            && self.allow.iter().any(|pattern| matches(pattern, path))
+    }
+}
+
+/// Whether a path fits a pattern, component by component.
+fn matches(pattern: &str, path: &str) -> bool {
+    let pattern: Vec<&str> = pattern.split('/').filter(|p| !p.is_empty()).collect();
+    let path: Vec<&str> = path.split('/').filter(|p| !p.is_empty()).collect();
+    components(&pattern, &path)
+}
+
+fn components(pattern: &[&str], path: &[&str]) -> bool {
+    match pattern.split_first() {
+        None => path.is_empty(),
+        Some((&"**", rest)) => (0..=path.len()).any(|n| components(rest, &path[n..])),
+        Some((first, rest)) => path.split_first().is_some_and(|(name, tail)| {
+            component(first.as_bytes(), name.as_bytes()) && components(rest, tail)
+        }),
+    }
+}
+
+fn component(pattern: &[u8], name: &[u8]) -> bool {
+    match pattern.split_first() {
+        None => name.is_empty(),
+        Some((b'*', rest)) => (0..=name.len()).any(|n| component(rest, &name[n..])),
+        Some((c, rest)) => name
+            .split_first()
+            .is_some_and(|(n, tail)| n == c && component(rest, tail)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("/opt/gbo/bin/.env", true)]
+    #[case("/etc/os-release", true)]
+    #[case("/etc/shadow", false)]
+    #[case("/root/.ssh/id_ed25519", false)]
+    #[case("/opt/gbo/bin/botserver-stack/conf/vault/vault-conf/init.json", false)]
+    #[case("/opt/gbo/conf/../../../etc/shadow", false)]
+    #[case("opt/gbo/bin/.env", false)]
+    #[case("/opt/gbo/conf/tls/server.key", false)]
+    #[case("/home/user/notes", false)]
+    fn content_comes_from_documented_paths_only(#[case] path: &str, #[case] allowed: bool) {
+        assert_eq!(ContentPolicy::default().allows(path), allowed);
+    }
+
+    #[test]
+    fn a_site_file_cannot_allow_what_is_never_read() {
+        let policy = ContentPolicy {
+            allow: vec!["/**".into()],
+        };
+        assert!(policy.allows("/srv/x") && !policy.allows("/etc/shadow"));
+    }
+}

@@ -1,0 +1,55 @@
+//! What a kind of fact has to provide.
+
+use std::fmt::Debug;
+
+use runproof_model::Observed;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::answer::Answers;
+use crate::ask::Ask;
+use crate::secret::Key;
+
+/// What a kind may know beside the answers.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The key of this run's fingerprints.
+    pub key: Key,
+}
+
+/// A kind of fact.
+///
+/// The query has one field named like the kind (the main argument; of type
+/// [`crate::kind::Nothing`] where there is none), and optional others.
+pub trait Fact: Serialize + DeserializeOwned + JsonSchema + Debug {
+    /// The kind's name, as suites write it.
+    const KIND: &'static str;
+    /// One sentence for the reference.
+    const ABOUT: &'static str;
+    /// What can be asked. Queries deny unknown fields.
+    type Query: Serialize + DeserializeOwned + JsonSchema + Debug;
+
+    /// Refuses what cannot be looked at: a relative path, an invalid name.
+    /// The message completes the sentence "this query cannot be used: …".
+    fn check(query: &Self::Query) -> Result<(), String>;
+
+    /// What to look at first.
+    fn asks(query: &Self::Query) -> Vec<Ask>;
+
+    /// What the answers say; or what they make it possible to look at next.
+    /// Asked twice at the most, the second time with all answers.
+    fn read(query: &Self::Query, answers: &Answers, context: &Context) -> Reading<Self>;
+
+    /// The command with which an operator looks by hand on the node.
+    fn by_hand(query: &Self::Query) -> String;
+}
+
+/// What came of an attempt to read the answers.
+#[derive(Debug)]
+pub enum Reading<F> {
+    /// The fact, or why there is none.
+    Done(Observed<F>),
+    /// More has to be looked at.
+    More(Vec<Ask>),
+}

@@ -1,0 +1,24 @@
+//! The kinds of facts, one file each.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub mod file;
+
+/// The main argument of a kind that has none: written `{}`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
+/// Refuses a path that is relative or could not be written in one line.
+pub(crate) fn check_path(path: &str) -> Result<(), String> {
+    if !path.starts_with('/') {
+        Err(format!("path {path:?} must be absolute"))
+    } else if path.chars().any(char::is_control) {
+        Err(format!("path {path:?} holds a control character"))
+    } else if path.len() > 4096 {
+        Err("path is longer than 4096 bytes".to_owned())
+    } else {
+        Ok(())
+    }
+}

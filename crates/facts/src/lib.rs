@@ -1,0 +1,25 @@
+//! What can be observed of a node: one file per kind, without doing any I/O.
+//!
+//! A kind says what it wants to look at ([`Ask`]), is given what was seen
+//! ([`Answers`]), and turns it into a typed fact whose every field is known,
+//! proven absent, or unknown with a reason. Who looks, and how, is the
+//! business of `runproof-site`; so each kind can be tested with plain text.
+
+pub mod answer;
+pub mod ask;
+pub mod content;
+pub mod fact;
+pub mod kind;
+pub mod open_map;
+pub mod quote;
+pub mod registry;
+pub mod script;
+pub mod secret;
+
+pub use answer::{Answer, Answers, Ran};
+pub use ask::{Ask, Command, End};
+pub use content::ContentPolicy;
+pub use fact::{Context, Fact, Reading};
+pub use open_map::OpenMap;
+pub use registry::{Kind, Probe, QueryError, Wanted, kinds};
+pub use secret::{Fingerprint, Key, Secret};

@@ -1,0 +1,202 @@
+//! Every kind of fact by its name, behind one object-safe door.
+
+use std::sync::Arc;
+
+use runproof_model::{Observed, ReasonKind, Role};
+use schemars::Schema;
+use schemars::generate::SchemaSettings;
+use serde_json::Value;
+
+use crate::answer::Answers;
+use crate::ask::Ask;
+use crate::fact::{Context, Fact, Reading};
+
+/// A query that cannot be used. Completes the sentence "this query cannot be used: …".
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct QueryError(pub String);
+
+/// A kind of fact without its types.
+pub struct Kind {
+    /// Its name.
+    pub name: &'static str,
+    /// One sentence about it.
+    pub about: &'static str,
+    fact_schema: fn() -> Schema,
+    query_schema: fn() -> Schema,
+    probe: fn(&Value) -> Result<Box<dyn Probe>, QueryError>,
+}
+
+impl std::fmt::Debug for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// A resolved query, ready to be looked at.
+pub trait Probe: Send + Sync {
+    /// The query in its canonical form: all defaults written out. Equal forms are one look.
+    fn query(&self) -> Value;
+    /// What to look at first.
+    fn asks(&self) -> Vec<Ask>;
+    /// What to look at next, after the first answers.
+    fn next(&self, answers: &Answers, context: &Context) -> Vec<Ask>;
+    /// The fact in the recorded form of [`Observed`].
+    fn read(&self, answers: &Answers, context: &Context) -> Value;
+    /// The command with which an operator looks by hand.
+    fn by_hand(&self) -> String;
+}
+
+impl Kind {
+    const fn of<F: Fact + 'static>() -> Self
+    where
+        F::Query: Send + Sync,
+    {
+        Self {
+            name: F::KIND,
+            about: F::ABOUT,
+            fact_schema: schema::<F>,
+            query_schema: schema::<F::Query>,
+            probe: probe::<F>,
+        }
+    }
+
+    /// The JSON Schema of the fact, subschemas inlined; `x-observed` marks what
+    /// may be absent or unknown, `x-keys` names the query field that declares a map's keys.
+    pub fn fact_schema(&self) -> Schema {
+        (self.fact_schema)()
+    }
+
+    /// The JSON Schema of the query.
+    pub fn query_schema(&self) -> Schema {
+        (self.query_schema)()
+    }
+
+    /// A resolved query as a probe.
+    pub fn probe(&self, query: &Value) -> Result<Box<dyn Probe>, QueryError> {
+        (self.probe)(query)
+    }
+}
+
+/// One fact that somebody wants of one node.
+#[derive(Clone)]
+pub struct Wanted {
+    /// The node.
+    pub role: Role,
+    /// The kind's name.
+    pub kind: &'static str,
+    /// The canonical query; role, kind and query together are the fact's identity.
+    pub query: Value,
+    /// How to look.
+    pub probe: Arc<dyn Probe>,
+}
+
+impl std::fmt::Debug for Wanted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} {}", self.role, self.kind, self.query)
+    }
+}
+
+/// Every kind, sorted by name.
+pub fn kinds() -> &'static [Kind] {
+    KINDS
+}
+
+/// The kind of that name.
+pub fn kind(name: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|kind| kind.name == name)
+}
+
+/// One line a kind, sorted by name.
+static KINDS: &[Kind] = &[Kind::of::<crate::kind::file::File>()];
+
+fn schema<T: schemars::JsonSchema>() -> Schema {
+    SchemaSettings::draft2020_12()
+        .with(|settings| settings.inline_subschemas = true)
+        .into_generator()
+        .into_root_schema_for::<T>()
+}
+
+fn probe<F: Fact + 'static>(query: &Value) -> Result<Box<dyn Probe>, QueryError>
+where
+    F::Query: Send + Sync,
+{
+    let query: F::Query =
+        serde_json::from_value(query.clone()).map_err(|error| QueryError(error.to_string()))?;
+    F::check(&query).map_err(QueryError)?;
+    Ok(Box::new(Typed::<F>(query)))
+}
+
+struct Typed<F: Fact>(F::Query);
+
+impl<F: Fact> Probe for Typed<F>
+where
+    F::Query: Send + Sync,
+{
+    fn query(&self) -> Value {
+        serde_json::to_value(&self.0).unwrap_or(Value::Null)
+    }
+
+    fn asks(&self) -> Vec<Ask> {
+        F::asks(&self.0)
+    }
+
+    fn next(&self, answers: &Answers, context: &Context) -> Vec<Ask> {
+        match F::read(&self.0, answers, context) {
+            Reading::Done(_) => Vec::new(),
+            Reading::More(asks) => asks,
+        }
+    }
+
+    fn read(&self, answers: &Answers, context: &Context) -> Value {
+        let fact = match F::read(&self.0, answers, context) {
+            Reading::Done(fact) => fact,
+            Reading::More(_) => Observed::unknown(ReasonKind::Defect, "a third look was asked for"),
+        };
+        serde_json::to_value(&fact).unwrap_or_else(|error| {
+            let lost: Observed<()> = Observed::unknown(ReasonKind::Defect, error.to_string());
+            serde_json::to_value(lost).unwrap_or(Value::Null)
+        })
+    }
+
+    fn by_hand(&self) -> String {
+        F::by_hand(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_sorted_and_their_names_unique() {
+        let names: Vec<_> = kinds().iter().map(|kind| kind.name).collect();
+        let mut sorted = names.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(names, sorted);
+    }
+
+    #[test]
+    fn every_query_has_a_field_named_like_its_kind_and_no_other_field_is_a_kind() {
+        for kind in kinds() {
+            let schema = kind.query_schema();
+            let fields = schema.get("properties").and_then(Value::as_object).unwrap();
+            assert!(fields.contains_key(kind.name), "{}", kind.name);
+            for field in fields.keys() {
+                assert!(
+                    field == kind.name || super::kind(field).is_none(),
+                    "{}: {field}",
+                    kind.name
+                );
+                assert_ne!(field, "on", "{}", kind.name);
+            }
+            assert_eq!(
+                schema.get("additionalProperties"),
+                Some(&Value::Bool(false)),
+                "{}",
+                kind.name
+            );
+        }
+    }
+}

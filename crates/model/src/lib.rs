@@ -1,0 +1,22 @@
+//! The words of runproof as types: what is observed, judged and reported.
+//!
+//! No I/O, no async, no sockets; a test of the workspace refuses them.
+
+pub mod evidence;
+pub mod exit;
+pub mod finding;
+pub mod names;
+pub mod observed;
+pub mod report;
+pub mod site;
+pub mod text;
+pub mod verdict;
+
+pub use evidence::{Evidence, FactRecord, NodeRecord, Round};
+pub use exit::ExitCode;
+pub use finding::{ExpectationOutcome, Finding};
+pub use names::{NameError, Role};
+pub use observed::{Observed, Reason, ReasonKind};
+pub use report::Report;
+pub use site::Site;
+pub use verdict::{Level, Severity, Verdict};
