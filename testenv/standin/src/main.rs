@@ -1,0 +1,35 @@
+//! One small program that plays a service on a test node, by the name it is called with.
+//!
+//! It does the documented part only: it listens where the original listens,
+//! answers the health requests, needs the environment that the original needs
+//! and writes its start-up lines in the platform's log format. Every report
+//! of a site that uses it names the nodes where it plays.
+
+mod botserver;
+mod botui;
+mod http;
+mod log;
+mod minio;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut args = std::env::args();
+    let name = args.next().unwrap_or_default();
+    let args: Vec<String> = args.collect();
+    let result = match name.rsplit('/').next().unwrap_or_default() {
+        "botserver" => botserver::run(&args),
+        "botui" => botui::run(),
+        "minio" => minio::run(&args),
+        other => Err(format!(
+            "{other} is no service of this stand-in: call it as botserver, botui or minio"
+        )),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            log::write("error", "main", &message);
+            ExitCode::FAILURE
+        }
+    }
+}
