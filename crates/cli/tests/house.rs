@@ -1,0 +1,113 @@
+//! The rules of the house that no compiler checks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Crates that decide and render, and never do.
+const PURE: &[&str] = &["runproof-model", "runproof-facts", "runproof-suite", "runproof-report"];
+
+/// What would let them do.
+const DOERS: &[&str] = &["tokio", "mio", "socket2", "hyper", "reqwest", "async-std", "smol", "rustls", "bollard", "openssh"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
+}
+
+fn metadata() -> Value {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--locked", "--offline"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
+#[test]
+fn pure_crates_never_see_a_runtime_or_a_socket() {
+    let metadata = metadata();
+    let names: BTreeMap<&str, &str> = metadata["packages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|package| (text(&package["id"]), text(&package["name"])))
+        .collect();
+    let needs: BTreeMap<&str, Vec<&str>> = metadata["resolve"]["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|node| {
+            let normal = node["deps"].as_array().unwrap().iter().filter(|dep| {
+                dep["dep_kinds"].as_array().unwrap().iter().any(|kind| kind["kind"].is_null())
+            });
+            (text(&node["id"]), normal.map(|dep| text(&dep["pkg"])).collect())
+        })
+        .collect();
+    for pure in PURE {
+        let start = names.iter().find(|(_, name)| *name == pure).unwrap().0;
+        let (mut seen, mut todo) = (BTreeSet::new(), vec![*start]);
+        while let Some(id) = todo.pop() {
+            if seen.insert(id) {
+                todo.extend(needs.get(id).into_iter().flatten());
+            }
+        }
+        let found: Vec<_> = seen.iter().map(|id| names[id]).filter(|name| DOERS.contains(name)).collect();
+        assert!(found.is_empty(), "{pure} depends on {found:?}");
+    }
+}
+
+#[test]
+fn the_source_of_pure_crates_names_no_socket_and_starts_no_process() {
+    for pure in PURE {
+        let folder = root().join("crates").join(pure.trim_start_matches("runproof-")).join("src");
+        for file in files(&folder, "rs") {
+            let source = std::fs::read_to_string(&file).unwrap();
+            // Tests may start a real shell; they stand at the end of a file or in one of their own.
+            let code = source.split("#[cfg(test)]").next().unwrap();
+            if file.file_stem().is_some_and(|name| name == "tests") {
+                continue;
+            }
+            for word in ["std::net::Tcp", "std::net::Udp", "std::os::unix::net", "std::process::Command", "std::fs::"] {
+                assert!(!code.contains(word), "{} uses {word}", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_path_that_our_documents_name_exists() {
+    let root = root();
+    for document in ["README.md", "DESIGN.md", "CONTRIBUTING.md"] {
+        let text = std::fs::read_to_string(root.join(document)).unwrap();
+        for word in text.split('`').skip(1).step_by(2) {
+            let first = word.split('/').next().unwrap_or_default();
+            let ours = ["crates", "suites", "fixtures", "testenv", "ci"].contains(&first) && word.contains('/');
+            if ours && !word.contains(['*', '<', ' ', '{', '…']) {
+                assert!(root.join(word).exists(), "{document} names {word}");
+            }
+        }
+    }
+}
+
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut todo = vec![folder.to_owned()];
+    while let Some(folder) = todo.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                todo.push(path);
+            } else if path.extension().is_some_and(|e| e == extension) {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
