@@ -1,0 +1,191 @@
+//! Real test sites for tests: made by `testenv/bin/site`, removed when dropped.
+
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::Value;
+
+/// The engine that runs the nodes of a test site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    Docker,
+    Incus,
+}
+
+impl Engine {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Docker => "docker",
+            Self::Incus => "incus",
+        }
+    }
+
+    /// A command line that runs something in a node with our standard input.
+    pub fn exec(self, node: &str) -> Vec<String> {
+        let words: &[&str] = match self {
+            Self::Docker => &["docker", "exec", "-i", node],
+            Self::Incus => &["incus", "exec", node, "--"],
+        };
+        words.iter().map(|&word| word.to_owned()).collect()
+    }
+}
+
+/// The repository's root.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
+}
+
+/// The program under test.
+pub fn runproof() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_runproof"));
+    command.env_remove("NO_COLOR").env_remove("RUST_BACKTRACE");
+    command
+}
+
+/// A site of real nodes; gone when dropped.
+pub struct TestSite {
+    pub engine: Engine,
+    pub prefix: String,
+    pub folder: tempfile::TempDir,
+}
+
+impl TestSite {
+    /// Boots the roles as the guides describe them.
+    pub fn up(engine: Engine, profile: &str, roles: &[&str]) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let prefix = format!("rpt{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let site = Self {
+            engine,
+            prefix,
+            folder: tempfile::tempdir().unwrap(),
+        };
+        let standin = Path::new(env!("CARGO_BIN_EXE_runproof")).with_file_name("runproof-standin");
+        if !standin.exists() {
+            let built = Command::new(env!("CARGO"))
+                .args(["build", "--quiet", "--locked", "-p", "runproof-standin"])
+                .current_dir(root())
+                .status()
+                .unwrap();
+            assert!(built.success());
+        }
+        let output = Command::new(root().join("testenv/bin/site"))
+            .args(["up", engine.name(), &site.prefix, "--profile", profile])
+            .args(roles)
+            .env("RUNPROOF_STANDIN", &standin)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        std::fs::write(site.file(), &output.stdout).unwrap();
+        site
+    }
+
+    /// Its site file.
+    pub fn file(&self) -> PathBuf {
+        self.folder.path().join("site.yaml")
+    }
+
+    /// The instance that plays a role.
+    pub fn node(&self, role: &str) -> String {
+        format!("{}-{role}", self.prefix)
+    }
+
+    /// Runs a script in a node and returns what it printed; it has to succeed.
+    pub fn sh(&self, role: &str, script: &str) -> String {
+        let words = self.engine.exec(&self.node(role));
+        let mut child = Command::new(&words[0])
+            .args(&words[1..])
+            .args(["sh", "-eu", "-s"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{script}\n{said}{}", String::from_utf8_lossy(&output.stderr));
+        said
+    }
+
+    /// Puts a file into a node.
+    pub fn push(&self, role: &str, from: &Path, to: &str) {
+        let words = self.engine.exec(&self.node(role));
+        let status = Command::new(&words[0])
+            .args(&words[1..])
+            .args(["sh", "-c", &format!("cat > {to}.new && mv {to}.new {to}")])
+            .stdin(std::fs::File::open(from).unwrap())
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+
+    /// `runproof check` on this site with more arguments.
+    pub fn check(&self, arguments: &[&str]) -> Checked {
+        Checked::of(
+            runproof()
+                .args(["check", "--format", "json", "--site"])
+                .arg(self.file())
+                .args(arguments),
+        )
+    }
+}
+
+impl Drop for TestSite {
+    fn drop(&mut self) {
+        let _ = Command::new(root().join("testenv/bin/site"))
+            .args(["down", self.engine.name(), &self.prefix])
+            .status();
+    }
+}
+
+/// A finished `check`.
+#[derive(Debug)]
+pub struct Checked {
+    pub code: i32,
+    pub report: Value,
+    pub stderr: String,
+}
+
+impl Checked {
+    /// Runs a command that prints a JSON report.
+    pub fn of(command: &mut Command) -> Self {
+        let Output { status, stdout, stderr } = command.output().unwrap();
+        let stderr = String::from_utf8_lossy(&stderr).into_owned();
+        Self {
+            code: status.code().unwrap_or(-1),
+            report: serde_json::from_slice(&stdout).unwrap_or_else(|error| panic!("{error}\n{stderr}")),
+            stderr,
+        }
+    }
+
+    /// Every finding.
+    pub fn findings(&self) -> &[Value] {
+        self.report["findings"].as_array().unwrap()
+    }
+
+    /// The findings of a verdict, as `id@node`, those that follow from another one left out.
+    pub fn roots(&self, verdict: &str) -> Vec<String> {
+        self.findings()
+            .iter()
+            .filter(|f| f["verdict"] == verdict && f["because_of"].is_null() && f["document_defect"].is_null())
+            .map(|f| format!("{}@{}", f["id"].as_str().unwrap(), f["node"].as_str().unwrap()))
+            .collect()
+    }
+
+    /// The finding of an invariant.
+    pub fn finding(&self, id: &str) -> &Value {
+        self.findings()
+            .iter()
+            .find(|f| f["id"] == id)
+            .unwrap_or_else(|| panic!("no finding {id}"))
+    }
+
+    /// The message of an invariant's finding.
+    pub fn message(&self, id: &str) -> &str {
+        self.finding(id)["message"].as_str().unwrap()
+    }
+}
