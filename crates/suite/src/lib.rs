@@ -1,1 +1,3 @@
-//! suite
+//! Suites: what must be true, written in YAML, checked and judged.
+
+pub mod expr;
