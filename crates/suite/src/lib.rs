@@ -1,1 +1,50 @@
-//! suite
+//! Suites: what must be true, written in YAML, checked and judged.
+//!
+//! The way through: [`Library::load`] or [`Library::builtin`] reads the files,
+//! [`Library::lint`] tells whether they fit each other, [`bind`] makes the
+//! [`Plan`] of a site, whose [`Plan::wanted`] somebody gathers, and
+//! [`evaluate`] judges the evidence. Nothing here does any I/O.
+
+mod bind;
+mod builtin;
+mod cause;
+pub mod conflicts;
+mod diagnostic;
+mod evaluate;
+pub mod expr;
+mod expression;
+mod facts;
+pub mod input;
+pub mod invariant;
+mod library;
+mod lint;
+mod plan;
+pub mod profile;
+mod query;
+mod scenario;
+mod schema;
+mod selection;
+mod site_file;
+pub mod sources;
+mod suite;
+mod template;
+mod waivers;
+mod words;
+pub mod yaml;
+
+pub use bind::bind;
+pub use diagnostic::{Diagnostic, Place};
+pub use evaluate::{evaluate, evaluate_facts, judge};
+pub use expression::Expression;
+pub use facts::Facts;
+pub use invariant::Invariant;
+pub use library::{Library, LoadedProfile, LoadedSuite, SourceFile};
+pub use plan::{Bound, Item, Plan, Settled, Unsettled};
+pub use query::Query;
+pub use scenario::Scenario;
+pub use schema::{schema, schemas};
+pub use selection::Selection;
+pub use site_file::SiteFile;
+pub use suite::Suite;
+pub use waivers::{Waiver, Waivers};
+pub use words::{matches, slug};

@@ -1,0 +1,233 @@
+//! The words of an expression, and the bounds that keep the parser safe.
+//!
+//! The tokens come from the parser's own lexer, so both see the same text.
+//! They serve twice: the depth of what the parser would build is bounded
+//! before it runs (it recurses without a bound of its own in chains and
+//! ternaries), and the tree finds its places in the source by walking them.
+
+use cel::parser::pratt_parser::{Lexer, TokenKind};
+
+use super::ExprError;
+
+/// The longest expression, in bytes.
+pub(super) const MAX_BYTES: usize = 4096;
+/// The deepest nesting of brackets.
+const MAX_BRACKETS: usize = 24;
+/// The deepest tree: brackets, chains of selections and operators, ternaries.
+const MAX_DEPTH: usize = 96;
+
+/// A part of the source, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    /// The first byte.
+    pub(super) start: usize,
+    /// The byte after the last one.
+    pub(super) end: usize,
+}
+
+impl Span {
+    /// The error `message` at this place.
+    pub(super) fn error(self, message: impl Into<String>) -> ExprError {
+        ExprError {
+            offset: self.start,
+            len: self.end.saturating_sub(self.start),
+            message: message.into(),
+            help: None,
+        }
+    }
+}
+
+/// One word.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Word {
+    /// What it is.
+    pub(super) kind: TokenKind,
+    /// Where it stands.
+    pub(super) span: Span,
+    /// The index of the bracket that closes or opens this one; its own index otherwise.
+    pub(super) partner: usize,
+}
+
+/// All words of an expression, whitespace and comments left out.
+#[derive(Debug)]
+pub(super) struct Words(pub(super) Vec<Word>);
+
+/// How deep the tree can get inside one pair of brackets.
+#[derive(Default)]
+struct Level {
+    /// Index of the opening bracket.
+    open: usize,
+    /// Ternaries nest to the right.
+    ternaries: usize,
+    /// Selections, indexes, calls and operators nest to the left.
+    links: usize,
+}
+
+/// What a bracket, a separator or an operator does to the depth.
+enum Effect {
+    Open,
+    Close(TokenKind),
+    Link,
+    Logic,
+    Question,
+    Colon,
+    Comma,
+    None,
+}
+
+fn effect(kind: TokenKind) -> Effect {
+    use TokenKind as T;
+    let links = [
+        T::TokDot,
+        T::TokExclamation,
+        T::TokMinus,
+        T::TokPlus,
+        T::TokAsterisk,
+        T::TokSlash,
+        T::TokPercent,
+        T::TokEqualEqual,
+        T::TokExclamationEqual,
+        T::TokLess,
+        T::TokLessEqual,
+        T::TokGreater,
+        T::TokGreaterEqual,
+        T::TokIn,
+    ];
+    if [T::TokLeftParen, T::TokLeftBracket, T::TokLeftBrace].contains(&kind) {
+        Effect::Open
+    } else if kind == T::TokRightParen {
+        Effect::Close(T::TokLeftParen)
+    } else if kind == T::TokRightBracket {
+        Effect::Close(T::TokLeftBracket)
+    } else if kind == T::TokRightBrace {
+        Effect::Close(T::TokLeftBrace)
+    } else if links.contains(&kind) {
+        Effect::Link
+    } else if kind == T::TokLogicalAnd || kind == T::TokLogicalOr {
+        Effect::Logic
+    } else if kind == T::TokQuestion {
+        Effect::Question
+    } else if kind == T::TokColon {
+        Effect::Colon
+    } else if kind == T::TokComma {
+        Effect::Comma
+    } else {
+        Effect::None
+    }
+}
+
+impl Words {
+    /// The words of `source`; an error where it is too long, too deep, not
+    /// closed, or holds what is no word at all.
+    pub(super) fn of(source: &str) -> Result<Self, ExprError> {
+        if source.len() > MAX_BYTES {
+            let all = Span {
+                start: 0,
+                end: source.len(),
+            };
+            return Err(all.error(format!("longer than {MAX_BYTES} bytes")));
+        }
+        let mut words: Vec<Word> = Vec::new();
+        let mut levels = vec![Level::default()];
+        let mut lexer = Lexer::new(source);
+        loop {
+            let token = lexer.lex();
+            let span = Span {
+                start: token.start,
+                end: token.end,
+            };
+            if token.kind == TokenKind::TokEnd {
+                break;
+            }
+            if token.kind == TokenKind::TokError {
+                let what = lexer
+                    .get_error()
+                    .map_or("not a word of the language", |error| error.message.as_str());
+                return Err(whole_chars(source, span).error(what));
+            }
+            if token.kind == TokenKind::TokWhitespace || token.kind == TokenKind::TokComment {
+                continue;
+            }
+            let index = words.len();
+            words.push(Word {
+                kind: token.kind,
+                span,
+                partner: index,
+            });
+            match effect(token.kind) {
+                Effect::Open => {
+                    if let Some(level) = levels.last_mut() {
+                        level.links += 1;
+                    }
+                    levels.push(Level {
+                        open: index,
+                        ..Level::default()
+                    });
+                    if levels.len() > MAX_BRACKETS + 1 {
+                        return Err(
+                            span.error(format!("more than {MAX_BRACKETS} brackets in brackets"))
+                        );
+                    }
+                }
+                Effect::Close(opener) => {
+                    let level = levels.pop().unwrap_or_default();
+                    let opened = words.get(level.open).map(|word| word.kind);
+                    if levels.is_empty() || opened != Some(opener) {
+                        return Err(span.error("nothing is open that this could close"));
+                    }
+                    if let Some(word) = words.get_mut(level.open) {
+                        word.partner = index;
+                    }
+                    if let Some(word) = words.get_mut(index) {
+                        word.partner = level.open;
+                    }
+                }
+                Effect::Link => {
+                    if let Some(level) = levels.last_mut() {
+                        level.links += 1;
+                    }
+                }
+                Effect::Logic | Effect::Colon => {
+                    if let Some(level) = levels.last_mut() {
+                        level.links = 0;
+                    }
+                }
+                Effect::Question => {
+                    if let Some(level) = levels.last_mut() {
+                        level.links = 0;
+                        level.ternaries += 1;
+                    }
+                }
+                Effect::Comma => {
+                    if let Some(level) = levels.last_mut() {
+                        level.links = 0;
+                        level.ternaries = 0;
+                    }
+                }
+                Effect::None => {}
+            }
+            let depth: usize = levels.iter().map(|l| 1 + l.ternaries + l.links).sum();
+            if depth > MAX_DEPTH {
+                return Err(span.error("too deeply nested, or too long a chain"));
+            }
+        }
+        if levels.len() > 1 {
+            let open = levels.last().and_then(|level| words.get(level.open));
+            let span = open.map_or(Span { start: 0, end: 0 }, |word| word.span);
+            return Err(span.error("this bracket is never closed"));
+        }
+        Ok(Self(words))
+    }
+}
+
+/// The same place, without cutting a character in two.
+fn whole_chars(source: &str, span: Span) -> Span {
+    let (mut start, mut end) = (span.start.min(source.len()), span.end.min(source.len()));
+    while !source.is_char_boundary(start) {
+        start -= 1;
+    }
+    while !source.is_char_boundary(end) {
+        end += 1;
+    }
+    Span { start, end }
+}

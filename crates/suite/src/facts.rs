@@ -1,0 +1,79 @@
+//! The facts of a run as expressions see them: each decoded once.
+
+use std::collections::{BTreeMap, HashMap};
+
+use runproof_model::{Evidence, FactRecord, ReasonKind};
+
+use crate::expr::Val;
+use crate::plan::Plan;
+
+/// The facts that a plan wants, decoded once and by their place in it.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    vals: Vec<Val>,
+    clocks: BTreeMap<String, Val>,
+}
+
+impl Facts {
+    /// What the evidence says: of each fact the latest look, and where nobody
+    /// looked the reason for that.
+    pub fn of(plan: &Plan, evidence: &Evidence) -> Self {
+        let mut by_name: HashMap<(&str, &str), Vec<&FactRecord>> = HashMap::new();
+        for record in evidence.rounds.iter().rev().flat_map(|round| round.facts.iter().rev()) {
+            by_name
+                .entry((record.role.as_str(), &record.kind))
+                .or_default()
+                .push(record);
+        }
+        let vals = plan
+            .wanted()
+            .iter()
+            .map(|wanted| {
+                by_name
+                    .get(&(wanted.role.as_str(), wanted.kind))
+                    .and_then(|records| records.iter().find(|record| record.query == wanted.query))
+                    .map_or_else(
+                        || nobody_looked(evidence, wanted.role.as_str(), wanted.kind),
+                        |record| Val::from_recorded(&record.fact),
+                    )
+            })
+            .collect();
+        let clocks = evidence
+            .nodes
+            .iter()
+            .filter_map(|node| Some((node.role.to_string(), Val::from(node.now?))))
+            .collect();
+        Self { vals, clocks }
+    }
+
+    /// The fact at a place of [`Plan::wanted`].
+    pub fn get(&self, at: usize) -> Option<&Val> {
+        self.vals.get(at)
+    }
+
+    /// Puts another fact in its place, as mutants do.
+    pub fn set(&mut self, at: usize, val: Val) {
+        if let Some(place) = self.vals.get_mut(at) {
+            *place = val;
+        }
+    }
+
+    /// The clock of a node when it was looked at.
+    pub(crate) fn now(&self, role: &str) -> Val {
+        self.clocks.get(role).cloned().unwrap_or_else(|| {
+            Val::unknown(ReasonKind::NotRecorded, format!("the clock of {role}"))
+        })
+    }
+}
+
+fn nobody_looked(evidence: &Evidence, role: &str, kind: &str) -> Val {
+    let trouble = evidence
+        .nodes
+        .iter()
+        .find(|node| node.role.as_str() == role)
+        .and_then(|node| node.trouble.as_deref());
+    match trouble {
+        Some(trouble) => Val::unknown(ReasonKind::Unreachable, trouble),
+        None => Val::unknown(ReasonKind::NotRecorded, format!("{kind} on {role}")),
+    }
+}
