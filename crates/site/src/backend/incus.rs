@@ -1,0 +1,271 @@
+//! Incus and LXD through the daemon's own unix socket.
+//!
+//! An exec is an operation with one websocket for each of standard input,
+//! output and error, and a control channel. Its output is never recorded:
+//! `record-output` would leave files on the host.
+
+use std::collections::HashMap;
+use std::env;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::{SinkExt, StreamExt, TryFutureExt};
+use runproof_facts::quote::sh;
+use runproof_model::ReasonKind;
+use runproof_model::site::Engine;
+use serde_json::{Value, json};
+use tokio::net::UnixStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+
+use super::incus_json::{described, listed};
+use super::rest::Rest;
+use super::{Backend, Listed};
+use crate::sink::Sink;
+use crate::trouble::Trouble;
+
+/// The daemon sends pieces of some 128 KiB; more than this is not the daemon.
+const MESSAGE_CAP: usize = 8 << 20;
+/// How much of a script goes into one message.
+const CHUNK: usize = 64 << 10;
+/// How long the daemon may take to say the exit code of an exec whose output has ended.
+const EXIT_TIME: Duration = Duration::from_secs(10);
+
+type Channel = WebSocketStream<UnixStream>;
+
+/// The daemon.
+#[derive(Debug)]
+pub(crate) struct Incus {
+    rest: Rest,
+    engine: Engine,
+    project: String,
+}
+
+/// The places where the daemon's socket may be, most particular first.
+pub(crate) fn sockets(engine: Engine) -> Vec<PathBuf> {
+    let mut places: Vec<PathBuf> = Vec::new();
+    let folder = |name: &str| env::var_os(name).map(|dir| PathBuf::from(dir).join("unix.socket"));
+    if engine == Engine::Lxd {
+        places.extend(env::var_os("LXD_SOCKET").map(PathBuf::from));
+        places.extend(folder("LXD_DIR"));
+        places.push("/var/snap/lxd/common/lxd/unix.socket".into());
+        places.push("/var/lib/lxd/unix.socket".into());
+    } else {
+        places.extend(env::var_os("INCUS_SOCKET").map(PathBuf::from));
+        places.extend(folder("INCUS_DIR"));
+        places.push("/run/incus/unix.socket".into());
+        places.push("/var/lib/incus/unix.socket".into());
+    }
+    places
+}
+
+impl Incus {
+    /// The daemon at `socket`.
+    pub fn new(socket: PathBuf, engine: Engine, project: &str) -> Self {
+        Self {
+            rest: Rest::new(socket),
+            engine,
+            project: project.to_owned(),
+        }
+    }
+
+    /// The API call of an exec, for an operator to read.
+    pub fn how(&self, instance: &str, words: &[String]) -> String {
+        let words: Vec<String> = words.iter().map(|word| sh(word)).collect();
+        format!(
+            "POST /1.0/instances/{instance}/exec?project={} on {}: {}",
+            self.project,
+            self.rest.socket().display(),
+            words.join(" ")
+        )
+    }
+
+    async fn channel(&self, operation: &str, secret: &str) -> Result<Channel, Trouble> {
+        let stream = self.rest.connect().await?;
+        let url = format!(
+            "ws://engine/1.0/operations/{operation}/websocket?project={}&secret={secret}",
+            self.project
+        );
+        let config = WebSocketConfig::default()
+            .max_message_size(Some(MESSAGE_CAP))
+            .max_frame_size(Some(MESSAGE_CAP));
+        tokio_tungstenite::client_async_with_config(url, stream, Some(config))
+            .await
+            .map(|(channel, _)| channel)
+            .map_err(|error| Trouble::new(ReasonKind::Unreachable, error.to_string()).passing())
+    }
+
+    async fn run(
+        &self,
+        instance: &str,
+        words: &[String],
+        stdin: &[u8],
+        sink: &mut Sink,
+    ) -> Result<i32, Trouble> {
+        let body = json!({
+            "command": words,
+            "environment": { "LC_ALL": "C" },
+            "interactive": false,
+            "wait-for-websocket": true,
+            "record-output": false,
+        });
+        let path = format!("/1.0/instances/{instance}/exec?project={}", self.project);
+        let operation = self.rest.post(&path, &body).await?;
+        let (id, secrets) = channels(&operation)?;
+        let secret = |name: &str| secrets.get(name).map(String::as_str).unwrap_or_default();
+        let (control, input, output, error) = futures_util::try_join!(
+            self.channel(&id, secret("control")),
+            self.channel(&id, secret("0")),
+            self.channel(&id, secret("1")),
+            self.channel(&id, secret("2")),
+        )?;
+
+        relay(input, output, error, stdin, sink).await?;
+        let code = self.exit_code(&id).await;
+        drop(control);
+        code
+    }
+
+    async fn exit_code(&self, operation: &str) -> Result<i32, Trouble> {
+        let seconds = EXIT_TIME.as_secs();
+        let path = format!(
+            "/1.0/operations/{operation}/wait?timeout={seconds}&project={}",
+            self.project
+        );
+        let done = self.rest.get_metadata(&path).await?;
+        let code = done.pointer("/metadata/return").and_then(Value::as_i64);
+        let error = done.get("err").and_then(Value::as_str).unwrap_or_default();
+        match code.and_then(|code| i32::try_from(code).ok()) {
+            Some(code) if code >= 0 && error.is_empty() => Ok(code),
+            _ if !error.is_empty() => Err(Trouble::refusal(error)),
+            _ => Err(Trouble::new(
+                ReasonKind::Failed,
+                "the engine did not say how the script ended",
+            )),
+        }
+    }
+}
+
+/// The operation's identifier and its channels' secrets, both checked, for they travel into a path.
+fn channels(operation: &Value) -> Result<(String, HashMap<String, String>), Trouble> {
+    let plain = |text: &&str| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    let id = operation.get("id").and_then(Value::as_str).filter(plain);
+    let fds = operation
+        .pointer("/metadata/fds")
+        .and_then(Value::as_object);
+    let (Some(id), Some(fds)) = (id, fds) else {
+        return Err(Trouble::new(
+            ReasonKind::Garbled,
+            "the engine's answer to an exec",
+        ));
+    };
+    let secrets = fds
+        .iter()
+        .filter_map(|(name, secret)| {
+            let secret = secret.as_str().filter(plain)?;
+            Some((name.clone(), secret.to_owned()))
+        })
+        .collect();
+    Ok((id.to_owned(), secrets))
+}
+
+/// Sends the script and takes the output until both outputs have ended.
+async fn relay(
+    mut input: Channel,
+    mut output: Channel,
+    mut error: Channel,
+    stdin: &[u8],
+    sink: &mut Sink,
+) -> Result<(), Trouble> {
+    let send = async {
+        for chunk in stdin.chunks(CHUNK) {
+            let message = Message::Binary(Bytes::copy_from_slice(chunk));
+            input.send(message).await?;
+        }
+        // The daemon's word for the end of input.
+        input.send(Message::text("")).await
+    };
+    // A node that stops listening says so by its exit code; that is no trouble of the sender.
+    let send = send.unwrap_or_else(|_| ());
+    tokio::pin!(send);
+    let (mut sending, mut out_open, mut err_open) = (true, true, true);
+    while out_open || err_open {
+        tokio::select! {
+            () = &mut send, if sending => sending = false,
+            message = output.next(), if out_open => match piece(message) {
+                Some(bytes) => sink.out(&bytes)?,
+                None => out_open = false,
+            },
+            message = error.next(), if err_open => match piece(message) {
+                Some(bytes) => sink.err(&bytes),
+                None => err_open = false,
+            },
+        }
+    }
+    Ok(())
+}
+
+/// The bytes of a message; none when the stream has ended.
+fn piece(message: Option<Result<Message, tokio_tungstenite::tungstenite::Error>>) -> Option<Bytes> {
+    match message {
+        Some(Ok(Message::Binary(bytes))) => Some(bytes),
+        Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Some(Bytes::new()),
+        // A text message is the daemon's word for the end of output.
+        Some(Ok(Message::Text(_) | Message::Close(_)) | Err(_)) | None => None,
+    }
+}
+
+impl Backend for Incus {
+    fn exec<'a>(
+        &'a self,
+        instance: &'a str,
+        words: &'a [String],
+        stdin: &'a [u8],
+        sink: &'a mut Sink,
+    ) -> BoxFuture<'a, Result<i32, Trouble>> {
+        Box::pin(self.run(instance, words, stdin, sink))
+    }
+
+    fn describe<'a>(&'a self, instance: &'a str) -> BoxFuture<'a, Result<Value, Trouble>> {
+        Box::pin(async move {
+            let path = format!(
+                "/1.0/instances/{instance}?recursion=1&project={}",
+                self.project
+            );
+            Ok(described(
+                self.engine.as_str(),
+                self.rest.get_metadata(&path).await?,
+            ))
+        })
+    }
+
+    fn list(&self, addresses: bool) -> BoxFuture<'_, Result<Vec<Listed>, Trouble>> {
+        Box::pin(async move {
+            let depth = if addresses { 2 } else { 1 };
+            let path = format!("/1.0/instances?recursion={depth}&project={}", self.project);
+            Ok(listed(&self.rest.get_metadata(&path).await?))
+        })
+    }
+
+    fn hostname(&self) -> BoxFuture<'_, Result<String, Trouble>> {
+        Box::pin(async move {
+            let server = self.rest.get_metadata("/1.0").await?;
+            server
+                .pointer("/environment/server_name")
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+                .ok_or_else(|| {
+                    // An untrusted client sees no environment.
+                    Trouble::new(
+                        ReasonKind::Permission,
+                        "the engine does not name its machine to this account",
+                    )
+                })
+        })
+    }
+}

@@ -1,0 +1,194 @@
+//! One script on one node: started, bounded, and ended when it must end.
+//!
+//! Whatever ends an exec early (its time, the cap, an interruption) also ends
+//! what it started ON THE NODE: the script says its process number first, and
+//! a second exec kills that process and all its descendants, after making sure
+//! by a random mark in its arguments that it is ours. Should we die ourselves,
+//! `timeout` inside the node does the same a little later.
+
+use std::time::{Duration, SystemTime};
+
+use runproof_model::ReasonKind;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
+
+use crate::backend::Reached;
+use crate::random;
+use crate::sink::Sink;
+use crate::trouble::Trouble;
+
+/// `$1`: seconds, `$2`: mark. `timeout` is the net under us; a node without it still works.
+const WRAPPER: &str = "command -v timeout >/dev/null 2>&1 && exec timeout -k 2 \"$1\" sh -s \"$2\"; exec sh -s \"$2\"";
+/// How much later than we the node's own `timeout` strikes.
+const GRACE: u64 = 5;
+/// How long the killing may take.
+const KILL_TIME: Duration = Duration::from_secs(4);
+/// How long we wait before the one retry.
+const RETRY_PAUSE: Duration = Duration::from_millis(300);
+
+/// `$1` is the mark: the only argument of the `sh` that reads the script.
+const SAY_PID: &str = "printf '\\n%s %s\\n' \"$1\" $$\n";
+
+/// Kills process `$1` and its descendants, when `$2` stands in its arguments.
+const KILLER: &str = r#"LC_ALL=C; p=$1; m=$2
+case "$(tr '\0' ' ' </proc/$p/cmdline 2>/dev/null)" in *"$m"*) ;; *) exit 0;; esac
+t=" $p "; grew=1
+while [ -n "$grew" ]; do grew=
+for d in /proc/[0-9]*; do q=${d#/proc/}
+case "$t" in *" $q "*) continue;; esac
+read -r s 2>/dev/null <"$d/stat" || continue
+s=${s##*) }; set -f; set -- $s; set +f
+case "$t" in *" ${2:-x} "*) t="$t$q "; grew=1;; esac
+done; done
+kill -KILL $t 2>/dev/null
+exit 0
+"#;
+
+/// The bounds of an exec.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// It is ended after so long.
+    pub time: Duration,
+    /// It is ended after so many bytes.
+    pub bytes: u64,
+}
+
+/// What came of an exec.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// The output, up to where it ended.
+    pub sink: Sink,
+    /// The exit code, or why there is none.
+    pub how: Result<i32, Trouble>,
+    /// When it was started.
+    pub started: SystemTime,
+    /// The process number that the script said; none when no script of ours began.
+    pub pid: Option<String>,
+}
+
+/// The script as it is sent: it says its process number first.
+pub(crate) fn script(text: &str) -> Zeroizing<String> {
+    let mut whole = Zeroizing::new(String::with_capacity(SAY_PID.len() + text.len()));
+    whole.push_str(SAY_PID);
+    whole.push_str(text);
+    whole
+}
+
+/// The words of a command on the machine itself.
+pub(crate) fn on_machine(words: &[String], sudo: bool) -> Vec<String> {
+    let prefix = if sudo { ["sudo", "-n"].as_slice() } else { &[] };
+    prefix
+        .iter()
+        .map(|&word| word.to_owned())
+        .chain(words.iter().cloned())
+        .collect()
+}
+
+/// The words of an exec's command: what [`run`] starts on the node.
+pub(crate) fn command(time: Duration, mark: &str) -> Vec<String> {
+    let seconds = time.as_secs().saturating_add(1 + GRACE);
+    ["sh", "-c", WRAPPER, "sh", &seconds.to_string(), mark]
+        .map(str::to_owned)
+        .to_vec()
+}
+
+/// Runs `script` there, with one retry when the trouble may pass.
+pub(crate) async fn run(
+    there: &Reached<'_>,
+    script: &str,
+    limits: Limits,
+    cancel: &CancellationToken,
+) -> Ended {
+    let first = attempt(there, script, limits, cancel).await;
+    let again = matches!(&first.how, Err(trouble) if trouble.transient);
+    if !again {
+        return first;
+    }
+    tokio::select! {
+        () = cancel.cancelled() => return first,
+        () = tokio::time::sleep(RETRY_PAUSE) => {}
+    }
+    attempt(there, script, limits, cancel).await
+}
+
+async fn attempt(
+    there: &Reached<'_>,
+    script: &str,
+    limits: Limits,
+    cancel: &CancellationToken,
+) -> Ended {
+    let started = SystemTime::now();
+    let mut sink = Sink::new(limits.bytes);
+    let mark = match random::word() {
+        Ok(word) => format!("runproof-{word}"),
+        Err(trouble) => {
+            return Ended {
+                sink,
+                how: Err(trouble),
+                started,
+                pid: None,
+            };
+        }
+    };
+    let words = command(limits.time, &mark);
+    let text = self::script(script);
+
+    let (how, leave_nothing) = tokio::select! {
+        biased;
+        () = cancel.cancelled() => (
+            Err(Trouble::new(ReasonKind::Interrupted, "the run was stopped")), true),
+        how = there.exec(&words, text.as_bytes(), &mut sink) => {
+            let full = matches!(&how, Err(trouble) if trouble.reason.kind == ReasonKind::CapReached);
+            (how, full)
+        }
+        () = tokio::time::sleep(limits.time) => (
+            Err(Trouble::new(ReasonKind::Timeout, format!("no end after {} s", limits.time.as_secs_f64()))), true),
+    };
+    let pid = pid_of(sink.output(), &mark);
+    if leave_nothing && let Some(pid) = &pid {
+        // The outcome stands whether or not the killing works; `timeout` is behind it.
+        let _ = timeout(KILL_TIME, kill(there, pid, &mark)).await;
+    }
+    Ended {
+        sink,
+        how,
+        started,
+        pid,
+    }
+}
+
+async fn kill(there: &Reached<'_>, pid: &str, mark: &str) {
+    let words = ["sh", "-s", pid, mark].map(str::to_owned);
+    let mut sink = Sink::new(4096);
+    let _ = there.exec(&words, KILLER.as_bytes(), &mut sink).await;
+}
+
+/// The process number that the script said, when it did.
+fn pid_of(output: &[u8], mark: &str) -> Option<String> {
+    let head = String::from_utf8_lossy(&output[..output.len().min(4096)]).into_owned();
+    let line = head.lines().find_map(|line| line.strip_prefix(mark))?;
+    let pid: u32 = line.trim().parse().ok()?;
+    (pid > 1).then(|| pid.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_process_number_is_believed_only_beside_the_mark() {
+        assert_eq!(pid_of(b"\nruny-1 77\n", "runy-1"), Some("77".into()));
+        assert_eq!(pid_of(b"\nruny-2 77\n", "runy-1"), None);
+        assert_eq!(pid_of(b"\nruny-1 1\n", "runy-1"), None);
+        assert_eq!(pid_of(b"\nruny-1 -9\n", "runy-1"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn garbage_is_no_process_number(output in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert_eq!(pid_of(&output, "runproof-x"), None);
+        }
+    }
+}

@@ -1,0 +1,448 @@
+//! Looking: one script a node and stage, all nodes at once.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use runproof_facts::answer::{Answer, Answers};
+use runproof_facts::ask::Ask;
+use runproof_facts::content::ContentPolicy;
+use runproof_facts::registry::Wanted;
+use runproof_facts::script::{Output, compose, take_apart};
+use runproof_model::site::{Engine, NodeRef};
+use runproof_model::{FactRecord, NodeRecord, Observed, Reason, ReasonKind, Role, Site};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
+
+use crate::backend::{Reached, Target, is_running};
+use crate::exec::{self, Ended};
+use crate::random;
+use crate::session::Session;
+use crate::trouble::Trouble;
+
+/// How long the engine may take to say whether a node still runs.
+const STATE_TIME: Duration = Duration::from_secs(5);
+
+/// Which of the two looks at a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// What is known to be needed.
+    First,
+    /// What the first answers made possible.
+    Second,
+}
+
+/// Who wants to hear how the gathering goes.
+pub trait Progress: Send + Sync {
+    /// A node's first look begins.
+    fn node_started(&self, role: &Role);
+    /// Looks are sent to a node.
+    fn stage(&self, role: &Role, stage: Stage, looks: usize);
+    /// A node is done; `trouble` says why nothing could be seen there, when nothing could.
+    fn node_done(&self, role: &Role, trouble: Option<&str>);
+}
+
+/// Nobody listens.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn node_started(&self, _role: &Role) {}
+    fn stage(&self, _role: &Role, _stage: Stage, _looks: usize) {}
+    fn node_done(&self, _role: &Role, _trouble: Option<&str>) {}
+}
+
+/// What was gathered.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Gathered {
+    /// Every node of the wanted facts, sorted by role.
+    pub nodes: Vec<NodeRecord>,
+    /// A record for every wanted fact, in the order in which they were wanted.
+    pub facts: Vec<FactRecord>,
+}
+
+/// One place, the roles it plays, and what is wanted of it.
+pub(crate) struct Group<'a> {
+    pub target: Target,
+    pub roles: Vec<Role>,
+    pub wanted: Vec<&'a Wanted>,
+}
+
+/// What is wanted, by place; and for each role that is no place, why.
+pub(crate) fn by_target<'a>(
+    site: &Site,
+    wanted: &'a [Wanted],
+) -> (Vec<Group<'a>>, BTreeMap<Role, Reason>) {
+    let mut groups: BTreeMap<Target, Group<'a>> = BTreeMap::new();
+    let mut nowhere = BTreeMap::new();
+    for one in wanted {
+        let target = match site.nodes.get(&one.role) {
+            Some(_) if site.reach.engine == Engine::Local && !is_absent(site, &one.role) => {
+                Target::Machine
+            }
+            Some(NodeRef::Instance(name)) => Target::Instance(name.clone()),
+            Some(NodeRef::Hypervisor(_)) => Target::Machine,
+            Some(NodeRef::Absent(absent)) => {
+                let detail = format!("the site has none: {}", absent.absent);
+                nowhere
+                    .entry(one.role.clone())
+                    .or_insert_with(|| Reason::new(ReasonKind::NoSuchNode, detail));
+                continue;
+            }
+            None => {
+                let detail = format!("the site file does not say what plays {}", one.role);
+                nowhere
+                    .entry(one.role.clone())
+                    .or_insert_with(|| Reason::new(ReasonKind::NoSuchNode, detail));
+                continue;
+            }
+        };
+        let group = groups.entry(target.clone()).or_insert_with(|| Group {
+            target,
+            roles: Vec::new(),
+            wanted: Vec::new(),
+        });
+        if !group.roles.contains(&one.role) {
+            group.roles.push(one.role.clone());
+        }
+        group.wanted.push(one);
+    }
+    (groups.into_values().collect(), nowhere)
+}
+
+fn is_absent(site: &Site, role: &Role) -> bool {
+    matches!(site.nodes.get(role), Some(NodeRef::Absent(_)))
+}
+
+/// All looks, each once, in order.
+pub(crate) fn asks_of(asks: impl Iterator<Item = Vec<Ask>>) -> Vec<Ask> {
+    let mut seen = HashSet::new();
+    asks.flatten()
+        .filter(|ask| seen.insert(ask.clone()))
+        .collect()
+}
+
+/// Why the site file refuses a look, when it does.
+pub(crate) fn refused(policy: &ContentPolicy, ask: &Ask) -> Option<Reason> {
+    let path = ask.content_path()?;
+    (!policy.allows(path)).then(|| {
+        Reason::new(
+            ReasonKind::NotAllowed,
+            format!("the content of {path} is not on the allow-list"),
+        )
+    })
+}
+
+/// Everything seen of one place.
+#[derive(Default)]
+struct Seen {
+    answers: Answers,
+    now: Option<f64>,
+    skew_s: Option<f64>,
+    trouble: Option<Reason>,
+}
+
+pub(crate) async fn gather(
+    session: &Session,
+    wanted: &[Wanted],
+    progress: &dyn Progress,
+    cancel: &CancellationToken,
+) -> Gathered {
+    let (groups, nowhere) = by_target(&session.site, wanted);
+    let stop = cancel.child_token();
+    let halt = &stop;
+    let work = stream::iter(&groups)
+        .map(|group| async move {
+            let seen = look_at(session, group, progress, halt).await;
+            (group, seen)
+        })
+        .buffer_unordered(session.options.jobs.max(1))
+        .collect::<Vec<_>>();
+    tokio::pin!(work);
+    let deadline = session.options.deadline;
+    let passed = async {
+        match deadline {
+            Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+            None => std::future::pending().await,
+        }
+    };
+    let looked = tokio::select! {
+        looked = &mut work => looked,
+        () = passed => {
+            stop.cancel();
+            // Everybody ends what they started, and hands in what they have.
+            work.await
+        }
+    };
+
+    let mut gathered = Gathered::default();
+    let mut seen_by_role: BTreeMap<&Role, &Seen> = BTreeMap::new();
+    for (group, seen) in &looked {
+        for role in &group.roles {
+            seen_by_role.insert(role, seen);
+            gathered.nodes.push(record(session, group, role, seen));
+        }
+    }
+    gathered.nodes.sort_by(|a, b| a.role.cmp(&b.role));
+    for one in wanted {
+        let fact = match seen_by_role.get(&one.role) {
+            Some(seen) => one.probe.read(&seen.answers, &session.options.context),
+            None => unknown(nowhere.get(&one.role).cloned()),
+        };
+        gathered.facts.push(FactRecord {
+            role: one.role.clone(),
+            kind: one.kind.to_owned(),
+            query: one.query.clone(),
+            fact,
+        });
+    }
+    gathered
+}
+
+/// The recorded form of an unknown fact.
+pub(crate) fn unknown(reason: Option<Reason>) -> Value {
+    let reason = reason.unwrap_or_else(|| Reason::new(ReasonKind::Defect, "nobody looked"));
+    serde_json::to_value(Observed::<()>::Unknown(reason)).unwrap_or(Value::Null)
+}
+
+fn record(session: &Session, group: &Group<'_>, role: &Role, seen: &Seen) -> NodeRecord {
+    let instance = group.target.name();
+    NodeRecord {
+        role: role.clone(),
+        instance: instance.to_owned(),
+        image: session.images.get(instance).cloned(),
+        standin: session.site.standins.contains(role),
+        now: seen.now,
+        skew_s: seen.skew_s,
+        trouble: seen.trouble.as_ref().map(Reason::to_string),
+    }
+}
+
+/// Both stages at one place.
+async fn look_at(
+    session: &Session,
+    group: &Group<'_>,
+    progress: &dyn Progress,
+    stop: &CancellationToken,
+) -> Seen {
+    for role in &group.roles {
+        progress.node_started(role);
+    }
+    let asks = asks_of(group.wanted.iter().map(|wanted| wanted.probe.asks()));
+    for role in &group.roles {
+        progress.stage(role, Stage::First, asks.len());
+    }
+    let mut seen = stage(session, &group.target, asks, stop).await;
+
+    let context = &session.options.context;
+    let more = group
+        .wanted
+        .iter()
+        .map(|wanted| wanted.probe.next(&seen.answers, context));
+    let mut more = asks_of(more);
+    more.retain(|ask| !seen.answers.contains(ask));
+    if !more.is_empty() {
+        for role in &group.roles {
+            progress.stage(role, Stage::Second, more.len());
+        }
+        let second = stage(session, &group.target, more, stop).await;
+        seen.answers.extend(second.answers);
+    }
+    for role in &group.roles {
+        let trouble = seen.trouble.as_ref().map(Reason::to_string);
+        progress.node_done(role, trouble.as_deref());
+    }
+    seen
+}
+
+/// One stage at one place.
+async fn stage(
+    session: &Session,
+    target: &Target,
+    asks: Vec<Ask>,
+    stop: &CancellationToken,
+) -> Seen {
+    let mut answers = Answers::new();
+    let mut script = Vec::new();
+    let mut engine = false;
+    for ask in asks {
+        if let Some(reason) = refused(&session.policy, &ask) {
+            answers.insert(ask, Answer::Missing(reason));
+        } else if ask == Ask::Instance {
+            engine = true;
+        } else {
+            script.push(ask);
+        }
+    }
+    let (described, scripted) = tokio::join!(
+        async {
+            if engine {
+                Some(describe(session, target, stop).await)
+            } else {
+                None
+            }
+        },
+        async {
+            if script.is_empty() {
+                None
+            } else {
+                Some(run(session, target, &script, stop).await)
+            }
+        }
+    );
+    let mut seen = match scripted {
+        Some(seen) => seen,
+        None => Seen {
+            trouble: match &described {
+                Some(Answer::Missing(reason)) => Some(reason.clone()),
+                Some(Answer::Done { .. }) | None => None,
+            },
+            ..Seen::default()
+        },
+    };
+    if let Some(answer) = described {
+        answers.insert(Ask::Instance, answer);
+    }
+    seen.answers.extend(answers);
+    seen
+}
+
+async fn describe(session: &Session, target: &Target, stop: &CancellationToken) -> Answer {
+    let there = session.reach(target);
+    let described = tokio::select! {
+        biased;
+        () = stop.cancelled() => Err(Trouble::new(ReasonKind::Interrupted, "the run was stopped")),
+        described = tokio::time::timeout(session.options.probe_timeout, there.describe()) =>
+            described.unwrap_or_else(|_| Err(Trouble::new(ReasonKind::Timeout, "the engine does not answer"))),
+    };
+    match described {
+        Err(trouble) => Answer::Missing(trouble.reason),
+        Ok(value) => {
+            let text = value.to_string().into_bytes();
+            if text.len() as u64 > Ask::Instance.cap() {
+                return Answer::Missing(Reason::new(
+                    ReasonKind::CapReached,
+                    "the engine says more than is taken",
+                ));
+            }
+            Answer::Done {
+                code: 0,
+                out: Arc::new(Zeroizing::new(text)),
+                truncated: false,
+            }
+        }
+    }
+}
+
+async fn run(session: &Session, target: &Target, asks: &[Ask], stop: &CancellationToken) -> Seen {
+    let missing = |reason: Reason| {
+        let mut answers = Answers::new();
+        for ask in asks {
+            answers.insert(ask.clone(), Answer::Missing(reason.clone()));
+        }
+        Seen {
+            answers,
+            trouble: Some(reason),
+            ..Seen::default()
+        }
+    };
+    let boundary = match random::word() {
+        Ok(word) => word,
+        Err(trouble) => return missing(trouble.reason),
+    };
+    let there = session.reach(target);
+    let script = compose(asks, &boundary);
+    let ended = exec::run(&there, &script, session.limits(), stop).await;
+    let output = ended.sink.output();
+
+    // What explains a missing answer; looked into more closely only when one is missing.
+    let mut reason = first_reason(&ended);
+    let mut apart = take_apart(asks, &boundary, output, &reason);
+    if !apart.complete && is_vague(&reason) {
+        reason = closer_reason(&there, reason, stop).await;
+        apart = take_apart(asks, &boundary, output, &reason);
+    }
+    let Output {
+        answers,
+        now,
+        complete,
+    } = apart;
+    let first_byte = ended.sink.first_byte.unwrap_or_else(SystemTime::now);
+    Seen {
+        answers,
+        now,
+        skew_s: now.map(|now| now - midpoint(ended.started, first_byte)),
+        // The clock is the first thing that a script says.
+        trouble: (now.is_none() && !complete).then_some(reason),
+    }
+}
+
+/// Why an answer would be missing, judged by how the script ended.
+fn first_reason(ended: &Ended) -> Reason {
+    let text = ended.sink.error_text();
+    match &ended.how {
+        Err(trouble) => trouble.reason.clone(),
+        Ok(0) => Reason::new(ReasonKind::Garbled, "the node's answer is not whole"),
+        Ok(124) => Reason::new(ReasonKind::Timeout, "ended by timeout on the node"),
+        Ok(code @ (126 | 127)) if ended.pid.is_none() => {
+            let said = String::from_utf8_lossy(ended.sink.output());
+            let kind =
+                if *code == 127 || said.contains("not found") || said.contains("no such file") {
+                    ReasonKind::MissingTool
+                } else {
+                    ReasonKind::Permission
+                };
+            Reason::new(kind, format!("sh: {} {text}", said.trim()))
+        }
+        Ok(code) => Reason::new(
+            ReasonKind::Garbled,
+            format!("the script ended early, with exit {code}: {text}"),
+        ),
+    }
+}
+
+/// Whether the state of the node may explain more.
+fn is_vague(reason: &Reason) -> bool {
+    [
+        ReasonKind::Garbled,
+        ReasonKind::Failed,
+        ReasonKind::Unreachable,
+    ]
+    .contains(&reason.kind)
+}
+
+/// The node's state, when that is the reason; else the reason as it was.
+async fn closer_reason(there: &Reached<'_>, reason: Reason, stop: &CancellationToken) -> Reason {
+    if !matches!(there.target, Target::Instance(_)) {
+        return reason;
+    }
+    let described = tokio::select! {
+        () = stop.cancelled() => return reason,
+        described = tokio::time::timeout(STATE_TIME, there.describe()) => described,
+    };
+    match described {
+        Ok(Ok(instance)) => match is_running(&instance) {
+            Some(false) => Reason::new(
+                ReasonKind::Stopped,
+                format!("the node stopped: {}", reason.detail),
+            ),
+            Some(true) | None => reason,
+        },
+        Ok(Err(trouble)) if trouble.reason.kind == ReasonKind::NoSuchNode => trouble.reason,
+        Ok(Err(_)) | Err(_) => reason,
+    }
+}
+
+/// Halfway between the start and the first byte, in seconds since 1970: our
+/// clock when the node read its own.
+fn midpoint(started: SystemTime, first_byte: SystemTime) -> f64 {
+    let seconds = |time: SystemTime| {
+        time.duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs_f64()
+    };
+    f64::midpoint(seconds(started), seconds(first_byte))
+}
