@@ -47,7 +47,11 @@ fn cannot_look(engine: Engine) {
 
     // It is not permitted.
     for name in ["iptables-save", "iptables-nft-save", "iptables-legacy-save"] {
-        fake(&site, name, "echo \"iptables-save: Permission denied (you must be root)\" >&2; exit 4");
+        fake(
+            &site,
+            name,
+            "echo \"iptables-save: Permission denied (you must be root)\" >&2; exit 4",
+        );
     }
     assert_unestablished(&one(FIREWALL), FIREWALL, "ermi");
     for name in ["iptables-save", "iptables-nft-save", "iptables-legacy-save"] {
@@ -75,9 +79,15 @@ fn cannot_look(engine: Engine) {
     real(&site, "systemctl");
 
     // The env file is there and is no file.
-    site.sh("system", "mv /opt/gbo/bin/.env /root/env; mkfifo /opt/gbo/bin/.env");
+    site.sh(
+        "system",
+        "mv /opt/gbo/bin/.env /root/env; mkfifo /opt/gbo/bin/.env",
+    );
     assert_unestablished(&one(ENV), ENV, "regular");
-    site.sh("system", "rm /opt/gbo/bin/.env; mv /root/env /opt/gbo/bin/.env");
+    site.sh(
+        "system",
+        "rm /opt/gbo/bin/.env; mv /root/env /opt/gbo/bin/.env",
+    );
 
     // The bus is dead.
     site.sh("system", "mv /run/systemd/private /run/systemd/private.away; mv /run/dbus/system_bus_socket /run/dbus/away");
@@ -106,7 +116,15 @@ fn on_incus_a_file_that_root_itself_may_not_read_is_an_error() {
     std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o600);
     std::fs::set_permissions(&secret, permissions).unwrap();
     let added = Command::new("incus")
-        .args(["config", "device", "add", &site.node("system"), "unreadable", "disk", "path=/opt/gbo/bin/.env"])
+        .args([
+            "config",
+            "device",
+            "add",
+            &site.node("system"),
+            "unreadable",
+            "disk",
+            "path=/opt/gbo/bin/.env",
+        ])
         .arg(format!("source={}", secret.display()))
         .stdout(Stdio::null())
         .status()
@@ -120,7 +138,12 @@ fn stop(engine: Engine, node: &str) {
         Engine::Docker => &["docker", "kill"],
         Engine::Incus => &["incus", "stop", "-f"],
     };
-    let stopped = Command::new(words[0]).args(&words[1..]).arg(node).stdout(Stdio::null()).status().unwrap();
+    let stopped = Command::new(words[0])
+        .args(&words[1..])
+        .arg(node)
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
     assert!(stopped.success());
 }
 
@@ -128,20 +151,35 @@ fn stops_in_mid_run(engine: Engine) {
     let site = TestSite::up(engine, "incus", &["system", "drive"]);
     fake(&site, "systemctl", "exec sleep 20");
     let mut run = runproof()
-        .args(["check", "--format", "json", "--suite", "svc", "--suite", "drive", "--site"])
+        .args([
+            "check", "--format", "json", "--suite", "svc", "--suite", "drive", "--site",
+        ])
         .arg(site.file())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     std::thread::sleep(Duration::from_secs(2));
-    assert!(run.try_wait().unwrap().is_none(), "the run is still looking");
+    assert!(
+        run.try_wait().unwrap().is_none(),
+        "the run is still looking"
+    );
     stop(engine, &site.node("system"));
     let output = run.wait_with_output().unwrap();
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let findings = report["findings"].as_array().unwrap();
-    let of = |node: &str| findings.iter().filter(|f| f["node"] == node && f["verdict"] != "skip").collect::<Vec<_>>();
-    assert!(of("system").iter().any(|f| f["id"] == UNIT && f["verdict"] == "error"), "{findings:#?}");
+    let of = |node: &str| {
+        findings
+            .iter()
+            .filter(|f| f["node"] == node && f["verdict"] != "skip")
+            .collect::<Vec<_>>()
+    };
+    assert!(
+        of("system")
+            .iter()
+            .any(|f| f["id"] == UNIT && f["verdict"] == "error"),
+        "{findings:#?}"
+    );
     // The other node was looked at all the same.
     assert!(of("drive").iter().any(|f| f["verdict"] == "pass"));
     // And a node that is not running at all is an error too, not a skip.
@@ -165,12 +203,19 @@ fn on_docker_a_node_that_stops_in_mid_run_leaves_errors_and_the_others_go_on() {
 fn on_incus_the_wrong_host_is_refused_before_any_node_is_looked_at() {
     let site = TestSite::up(Engine::Incus, "incus", &["system"]);
     let text = std::fs::read_to_string(site.file()).unwrap();
-    for identity in ["{ hostname: prod-host.example.com }", "{ subnet: 10.99.99.0/24 }"] {
+    for identity in [
+        "{ hostname: prod-host.example.com }",
+        "{ subnet: 10.99.99.0/24 }",
+    ] {
         std::fs::write(site.file(), format!("{text}identity: {identity}\n")).unwrap();
         let checked = site.check(&[]);
         assert_eq!(checked.code, 2, "{}", checked.stderr);
         assert_eq!(checked.roots("pass"), Vec::<String>::new());
-        assert!(checked.message(UNIT).contains("another site"), "{}", checked.message(UNIT));
+        assert!(
+            checked.message(UNIT).contains("another site"),
+            "{}",
+            checked.message(UNIT)
+        );
     }
 }
 
@@ -185,7 +230,14 @@ fn on_incus_a_role_that_the_site_file_leaves_out_is_an_error() {
 fn on_docker_a_node_without_a_shell_or_without_existence_is_an_error() {
     let site = TestSite::up(Engine::Docker, "incus", &["drive"]);
     let text = std::fs::read_to_string(site.file()).unwrap();
-    std::fs::write(site.file(), format!("{text}\n").replace("nodes:", &format!("nodes:\n  system: {}-nobody", site.prefix))).unwrap();
+    std::fs::write(
+        site.file(),
+        format!("{text}\n").replace(
+            "nodes:",
+            &format!("nodes:\n  system: {}-nobody", site.prefix),
+        ),
+    )
+    .unwrap();
     assert_unestablished(&site.check(&["--id", UNIT]), UNIT, "no such node");
     site.sh("drive", "rm /bin/sh");
     let checked = site.check(&["--id", "drive-unit-drive"]);

@@ -7,13 +7,33 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Crates that decide and render, and never do.
-const PURE: &[&str] = &["runproof-model", "runproof-facts", "runproof-suite", "runproof-report"];
+const PURE: &[&str] = &[
+    "runproof-model",
+    "runproof-facts",
+    "runproof-suite",
+    "runproof-report",
+];
 
 /// What would let them do.
-const DOERS: &[&str] = &["tokio", "mio", "socket2", "hyper", "reqwest", "async-std", "smol", "rustls", "bollard", "openssh"];
+const DOERS: &[&str] = &[
+    "tokio",
+    "mio",
+    "socket2",
+    "hyper",
+    "reqwest",
+    "async-std",
+    "smol",
+    "rustls",
+    "bollard",
+    "openssh",
+];
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .unwrap()
+        .to_owned()
 }
 
 fn metadata() -> Value {
@@ -22,7 +42,11 @@ fn metadata() -> Value {
         .current_dir(root())
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
@@ -45,9 +69,16 @@ fn pure_crates_never_see_a_runtime_or_a_socket() {
         .iter()
         .map(|node| {
             let normal = node["deps"].as_array().unwrap().iter().filter(|dep| {
-                dep["dep_kinds"].as_array().unwrap().iter().any(|kind| kind["kind"].is_null())
+                dep["dep_kinds"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .any(|kind| kind["kind"].is_null())
             });
-            (text(&node["id"]), normal.map(|dep| text(&dep["pkg"])).collect())
+            (
+                text(&node["id"]),
+                normal.map(|dep| text(&dep["pkg"])).collect(),
+            )
         })
         .collect();
     for pure in PURE {
@@ -58,7 +89,11 @@ fn pure_crates_never_see_a_runtime_or_a_socket() {
                 todo.extend(needs.get(id).into_iter().flatten());
             }
         }
-        let found: Vec<_> = seen.iter().map(|id| names[id]).filter(|name| DOERS.contains(name)).collect();
+        let found: Vec<_> = seen
+            .iter()
+            .map(|id| names[id])
+            .filter(|name| DOERS.contains(name))
+            .collect();
         assert!(found.is_empty(), "{pure} depends on {found:?}");
     }
 }
@@ -66,7 +101,10 @@ fn pure_crates_never_see_a_runtime_or_a_socket() {
 #[test]
 fn the_source_of_pure_crates_names_no_socket_and_starts_no_process() {
     for pure in PURE {
-        let folder = root().join("crates").join(pure.trim_start_matches("runproof-")).join("src");
+        let folder = root()
+            .join("crates")
+            .join(pure.trim_start_matches("runproof-"))
+            .join("src");
         for file in files(&folder, "rs") {
             let source = std::fs::read_to_string(&file).unwrap();
             // Tests may start a real shell; they stand at the end of a file or in one of their own.
@@ -74,7 +112,13 @@ fn the_source_of_pure_crates_names_no_socket_and_starts_no_process() {
             if file.file_stem().is_some_and(|name| name == "tests") {
                 continue;
             }
-            for word in ["std::net::Tcp", "std::net::Udp", "std::os::unix::net", "std::process::Command", "std::fs::"] {
+            for word in [
+                "std::net::Tcp",
+                "std::net::Udp",
+                "std::os::unix::net",
+                "std::process::Command",
+                "std::fs::",
+            ] {
                 assert!(!code.contains(word), "{} uses {word}", file.display());
             }
         }
@@ -88,7 +132,8 @@ fn every_path_that_our_documents_name_exists() {
         let text = std::fs::read_to_string(root.join(document)).unwrap();
         for word in text.split('`').skip(1).step_by(2) {
             let first = word.split('/').next().unwrap_or_default();
-            let ours = ["crates", "suites", "fixtures", "testenv", "ci"].contains(&first) && word.contains('/');
+            let ours = ["crates", "suites", "fixtures", "testenv", "ci"].contains(&first)
+                && word.contains('/');
             if ours && !word.contains(['*', '<', ' ', '{', '…']) {
                 assert!(root.join(word).exists(), "{document} names {word}");
             }

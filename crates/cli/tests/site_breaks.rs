@@ -10,7 +10,12 @@ const SYSTEM: &str = "system";
 /// Everything that applies is green before anything is broken.
 fn assert_green(site: &TestSite) {
     let checked = site.check(&[]);
-    assert_eq!(checked.roots("fail"), Vec::<String>::new(), "{:#?}", checked.report["findings"]);
+    assert_eq!(
+        checked.roots("fail"),
+        Vec::<String>::new(),
+        "{:#?}",
+        checked.report["findings"]
+    );
     assert_eq!(checked.roots("error"), Vec::<String>::new());
     assert_eq!(checked.code, 0, "{}", checked.stderr);
 }
@@ -26,10 +31,19 @@ fn breaks(site: &TestSite, role: &str, break_it: &str, red: &[&str], found: &str
 }
 
 fn assert_red(checked: &Checked, red: &[&str], found: &str) {
-    assert_eq!(checked.roots("fail"), red, "{:#?}", checked.report["findings"]);
+    assert_eq!(
+        checked.roots("fail"),
+        red,
+        "{:#?}",
+        checked.report["findings"]
+    );
     assert_eq!(checked.roots("error"), Vec::<String>::new());
     let id = red[0].split('@').next().unwrap();
-    assert!(checked.message(id).contains(found), "{}", checked.message(id));
+    assert!(
+        checked.message(id).contains(found),
+        "{}",
+        checked.message(id)
+    );
 }
 
 fn newer_glibc() -> std::path::PathBuf {
@@ -42,7 +56,11 @@ fn newer_glibc() -> std::path::PathBuf {
 
 fn the_six(engine: Engine, profile: &str) {
     let site = TestSite::up(engine, profile, &["system", "proxy", "drive"]);
-    let server = if profile == "lxd" { "system.service" } else { "botserver.service" };
+    let server = if profile == "lxd" {
+        "system.service"
+    } else {
+        "botserver.service"
+    };
     assert_green(&site);
 
     // 1. BOTSERVER_URL, in the unit and by a drop-in.
@@ -104,10 +122,14 @@ fn the_six(engine: Engine, profile: &str) {
     breaks(
         &site,
         SYSTEM,
-        &format!("chown gbuser:gbuser /opt/gbo/bin/botserver; chmod 0755 /opt/gbo/bin/botserver; systemctl restart {server} || true; sleep 1"),
+        &format!(
+            "chown gbuser:gbuser /opt/gbo/bin/botserver; chmod 0755 /opt/gbo/bin/botserver; systemctl restart {server} || true; sleep 1"
+        ),
         &["glibc-binary-le-container@system"],
         "2.38",
-        &format!("systemctl stop {server}; cp -p /root/botserver.good /opt/gbo/bin/botserver; : > /opt/gbo/logs/err.log; : > /opt/gbo/logs/error.log; systemctl reset-failed {server}; systemctl start {server}; sleep 1"),
+        &format!(
+            "systemctl stop {server}; cp -p /root/botserver.good /opt/gbo/bin/botserver; : > /opt/gbo/logs/err.log; : > /opt/gbo/logs/error.log; systemctl reset-failed {server}; systemctl start {server}; sleep 1"
+        ),
     );
 }
 
@@ -129,6 +151,12 @@ fn on_incus_the_six_named_invariants_hold_and_break_under_the_lxd_profile() {
 #[test]
 fn the_repository_has_the_roles_of_the_test_site() {
     for role in ["system", "proxy", "drive"] {
-        assert!(root().join("testenv/roles").join(role).join("setup").exists());
+        assert!(
+            root()
+                .join("testenv/roles")
+                .join(role)
+                .join("setup")
+                .exists()
+        );
     }
 }

@@ -1,8 +1,9 @@
 //! `check`: evidence to a report, from a live site or from a recording.
 
+use runproof_model::Evidence;
 use runproof_model::exit::Gate;
 use runproof_model::report::{FORMAT, Report, Summary};
-use runproof_model::{Evidence, Site};
+use runproof_model::site::{Identity, Reach, Site, Via};
 use runproof_site::{Bundle, CancellationToken, Progress};
 use runproof_suite::{Plan, Waivers, evaluate};
 
@@ -31,12 +32,28 @@ pub async fn check(
     cancel: &CancellationToken,
 ) -> Checked {
     let run = run(site, plan, key, options, progress, cancel).await;
-    judge(run.evidence, plan, waivers, gate, false, run.interrupted, run.notes)
+    judge(
+        run.evidence,
+        plan,
+        waivers,
+        gate,
+        false,
+        run.interrupted,
+        run.notes,
+    )
 }
 
 /// Judges a recording.
 pub fn replay(bundle: &Bundle, plan: &Plan, waivers: &Waivers, gate: Gate) -> Checked {
-    judge(bundle.evidence.clone(), plan, waivers, gate, true, false, Vec::new())
+    judge(
+        bundle.evidence.clone(),
+        plan,
+        waivers,
+        gate,
+        true,
+        false,
+        Vec::new(),
+    )
 }
 
 fn judge(
@@ -49,7 +66,14 @@ fn judge(
     mut notes: Vec<String>,
 ) -> Checked {
     let mut findings = evaluate(plan, &evidence);
-    notes.extend(waivers.apply(&mut findings, jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()));
+    notes.extend(
+        waivers.apply(
+            &mut findings,
+            jiff::Timestamp::now()
+                .to_zoned(jiff::tz::TimeZone::UTC)
+                .date(),
+        ),
+    );
     let report = Report {
         format: FORMAT.to_owned(),
         site: evidence.site.clone(),
@@ -66,5 +90,29 @@ fn judge(
     Checked {
         report: report.settle(gate, interrupted),
         evidence,
+    }
+}
+
+/// The site of a bundle, as far as binding needs it; it cannot be reached.
+pub fn site_of(bundle: &Bundle) -> Site {
+    let summary = &bundle.site;
+    Site {
+        site: summary.name.clone(),
+        profile: summary.profile.clone(),
+        identity: Identity::default(),
+        reach: Reach {
+            engine: summary.engine,
+            project: None,
+            sudo: false,
+            ssh: None,
+            socket: None,
+            via: Via::Auto,
+        },
+        nodes: summary.nodes.clone(),
+        inputs: summary.inputs.clone(),
+        content: None,
+        standins: summary.standins.clone(),
+        waivers: None,
+        key_file: None,
     }
 }

@@ -35,8 +35,12 @@ impl SiteKey {
             why,
         };
         let text = std::fs::read_to_string(path).map_err(|e| error(e.to_string()))?;
-        let bytes = hex(text.trim())
-            .ok_or_else(|| error("a fingerprint key is 64 hexadecimal digits; make one with: openssl rand -hex 32".into()))?;
+        let bytes = hex(text.trim()).ok_or_else(|| {
+            error(
+                "a fingerprint key is 64 hexadecimal digits; make one with: openssl rand -hex 32"
+                    .into(),
+            )
+        })?;
         Ok(Self {
             key: Key::new(bytes),
             kept: true,

@@ -6,7 +6,7 @@ mod key;
 mod record;
 mod run;
 
-pub use check::{Checked, check, replay};
+pub use check::{Checked, check, replay, site_of};
 pub use key::{KeyError, SiteKey};
 pub use record::record;
 pub use run::{Run, RunOptions};

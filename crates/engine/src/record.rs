@@ -1,7 +1,7 @@
 //! `record`: the evidence of a live site as a bundle.
 
 use runproof_model::Site;
-use runproof_site::{Bundle, CancellationToken, Progress, SiteSummary};
+use runproof_site::{Bundle, CancellationToken, Progress};
 use runproof_suite::Plan;
 
 use crate::key::SiteKey;
@@ -17,5 +17,5 @@ pub async fn record(
     cancel: &CancellationToken,
 ) -> (Bundle, Run) {
     let run = run(site, plan, key, options, progress, cancel).await;
-    (Bundle::new(SiteSummary::of(site), run.evidence.clone()), run)
+    (Bundle::new(site, run.evidence.clone()), run)
 }

@@ -8,7 +8,7 @@ use runproof_model::evidence::FORMAT;
 use runproof_model::site::NodeRef;
 use runproof_model::{Evidence, FactRecord, NodeRecord, Observed, Reason, ReasonKind, Round, Site};
 use runproof_site::{CancellationToken, OpenError, Options, Progress, Session};
-use runproof_suite::{Plan, evaluate, unsettled};
+use runproof_suite::{Plan, evaluate};
 use serde_json::Value;
 
 use crate::key::SiteKey;
@@ -55,7 +55,9 @@ pub async fn run(
         format: FORMAT.to_owned(),
         site: site.site.clone(),
         profile: site.profile.clone(),
-        started: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        started: jiff::Timestamp::now()
+            .strftime("%Y-%m-%dT%H:%M:%SZ")
+            .to_string(),
         duration_s: 0.0,
         key_id: key.id(),
         inputs: site.inputs.clone(),
@@ -71,7 +73,9 @@ pub async fn run(
         rounds: Vec::new(),
     };
     let mut notes = Vec::new();
-    let mut session_options = Options::new(Context { key: key.key.clone() });
+    let mut session_options = Options::new(Context {
+        key: key.key.clone(),
+    });
     session_options.probe_timeout = options.probe_timeout;
     session_options.jobs = options.jobs.max(1);
     session_options.deadline = deadline;
@@ -83,17 +87,20 @@ pub async fn run(
         Err(error) => {
             let wanted = plan.wanted();
             notes.push(error.to_string());
-            let (nodes, facts) = unseen(site, &wanted, &error);
+            let (nodes, facts) = unseen(site, wanted, &error);
             evidence.nodes = nodes;
             evidence.rounds.push(Round { at_s: 0.0, facts });
         }
         Ok(session) => {
-            let mut wanted = plan.wanted();
+            let mut wanted = plan.wanted().to_vec();
             loop {
                 let at_s = begun.elapsed().as_secs_f64();
                 let gathered = session.gather(&wanted, progress, cancel).await;
                 merge_nodes(&mut evidence.nodes, gathered.nodes);
-                evidence.rounds.push(Round { at_s, facts: gathered.facts });
+                evidence.rounds.push(Round {
+                    at_s,
+                    facts: gathered.facts,
+                });
                 wanted = still_unsettled(plan, &evidence, begun.elapsed());
                 let late = deadline.is_some_and(|end| Instant::now() + BETWEEN_ROUNDS >= end);
                 if wanted.is_empty() || cancel.is_cancelled() || late {
@@ -108,11 +115,17 @@ pub async fn run(
         }
     }
     if key.id().is_none() {
-        notes.push("a throw-away key was used: fingerprints do not compare with those of another run".to_owned());
+        notes.push(
+            "a throw-away key was used: fingerprints do not compare with those of another run"
+                .to_owned(),
+        );
     }
     for node in &evidence.nodes {
         if let Some(skew) = node.skew_s.filter(|skew| skew.abs() > 5.0) {
-            notes.push(format!("the clock of {} is {skew:+.0} s off ours", node.role));
+            notes.push(format!(
+                "the clock of {} is {skew:+.0} s off ours",
+                node.role
+            ));
         }
     }
     evidence.duration_s = begun.elapsed().as_secs_f64();
@@ -126,12 +139,15 @@ pub async fn run(
 /// What is wanted again: facts of expectations that do not hold yet and still have time.
 fn still_unsettled(plan: &Plan, evidence: &Evidence, elapsed: Duration) -> Vec<Wanted> {
     let findings = evaluate(plan, evidence);
-    unsettled(plan, &findings, elapsed)
+    plan.unsettled(&findings, elapsed).wanted
 }
 
 /// Nodes of a later round replace those of an earlier one.
 fn merge_nodes(nodes: &mut Vec<NodeRecord>, later: Vec<NodeRecord>) {
-    let mut by_role: BTreeMap<_, _> = nodes.drain(..).map(|node| (node.role.clone(), node)).collect();
+    let mut by_role: BTreeMap<_, _> = nodes
+        .drain(..)
+        .map(|node| (node.role.clone(), node))
+        .collect();
     for node in later {
         by_role.insert(node.role.clone(), node);
     }
@@ -142,7 +158,9 @@ fn merge_nodes(nodes: &mut Vec<NodeRecord>, later: Vec<NodeRecord>) {
 fn unseen(site: &Site, wanted: &[Wanted], error: &OpenError) -> (Vec<NodeRecord>, Vec<FactRecord>) {
     let reason = match error {
         OpenError::Unreachable(reason) => reason.clone(),
-        OpenError::WrongSite { .. } | OpenError::BadSite(_) => Reason::new(ReasonKind::Unreachable, error.to_string()),
+        OpenError::WrongSite { .. } | OpenError::BadSite(_) => {
+            Reason::new(ReasonKind::Unreachable, error.to_string())
+        }
     };
     let unknown: Observed<()> = Observed::Unknown(reason.clone());
     let fact = serde_json::to_value(&unknown).unwrap_or(Value::Null);

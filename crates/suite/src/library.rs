@@ -109,7 +109,9 @@ impl Library {
                 library.add_suite(file, &mut diagnostics);
             }
         }
-        library.suites.sort_by(|a, b| a.suite.suite.value.cmp(&b.suite.suite.value));
+        library
+            .suites
+            .sort_by(|a, b| a.suite.suite.value.cmp(&b.suite.suite.value));
         library.unique(&mut diagnostics);
         library.inheritance(&mut diagnostics);
         if diagnostics.is_empty() {
@@ -157,7 +159,8 @@ impl Library {
             diagnostics.push(Diagnostic::new(&file.name, name.place, message));
             return;
         }
-        self.profiles.insert(name.value, LoadedProfile { file, profile });
+        self.profiles
+            .insert(name.value, LoadedProfile { file, profile });
     }
 
     fn unique(&self, diagnostics: &mut Vec<Diagnostic>) {
@@ -192,7 +195,9 @@ impl Library {
 
     fn inheritance(&self, diagnostics: &mut Vec<Diagnostic>) {
         for LoadedProfile { file, profile } in self.profiles.values() {
-            let Some(parent) = &profile.inherits else { continue };
+            let Some(parent) = &profile.inherits else {
+                continue;
+            };
             if !self.profiles.contains_key(&parent.value) {
                 let message = format!("there is no profile `{}`", parent.value);
                 let help = crate::diagnostic::did_you_mean(parent, self.profile_names());
@@ -202,11 +207,18 @@ impl Library {
             let mut at = &parent.value;
             for step in 0.. {
                 if at == &profile.profile.value || step > MAX_CHAIN {
-                    let message = format!("`{}` inherits from itself, or from too many", profile.profile.value);
+                    let message = format!(
+                        "`{}` inherits from itself, or from too many",
+                        profile.profile.value
+                    );
                     diagnostics.push(Diagnostic::new(&file.name, parent.place, message));
                     break;
                 }
-                match self.profiles.get(at).and_then(|loaded| loaded.profile.inherits.as_ref()) {
+                match self
+                    .profiles
+                    .get(at)
+                    .and_then(|loaded| loaded.profile.inherits.as_ref())
+                {
                     Some(next) => at = &next.value,
                     None => break,
                 }
@@ -222,20 +234,29 @@ impl Library {
     /// Every invariant with its suite, in the order of suites and files.
     pub fn invariants(&self) -> impl Iterator<Item = (&Suite, &Arc<Invariant>)> {
         self.suites.iter().flat_map(|loaded| {
-            loaded.suite.invariants.iter().map(|invariant| (&loaded.suite, invariant))
+            loaded
+                .suite
+                .invariants
+                .iter()
+                .map(|invariant| (&loaded.suite, invariant))
         })
     }
 
     /// Every scenario with its suite, likewise.
     pub fn scenarios(&self) -> impl Iterator<Item = (&Suite, &Scenario)> {
         self.suites.iter().flat_map(|loaded| {
-            loaded.suite.scenarios.iter().map(|scenario| (&loaded.suite, scenario))
+            loaded
+                .suite
+                .scenarios
+                .iter()
+                .map(|scenario| (&loaded.suite, scenario))
         })
     }
 
     /// The invariant of that identifier, with its suite.
     pub fn invariant(&self, id: &str) -> Option<(&Suite, &Arc<Invariant>)> {
-        self.invariants().find(|(_, invariant)| invariant.id.value == id)
+        self.invariants()
+            .find(|(_, invariant)| invariant.id.value == id)
     }
 
     /// The names of all profiles, sorted.
@@ -256,14 +277,20 @@ impl Library {
             && chain.len() <= MAX_CHAIN
         {
             chain.push(&loaded.profile);
-            next = loaded.profile.inherits.as_ref().and_then(|parent| self.profiles.get(&parent.value));
+            next = loaded
+                .profile
+                .inherits
+                .as_ref()
+                .and_then(|parent| self.profiles.get(&parent.value));
         }
         chain
     }
 
     /// The parameter as a profile has it, its own or inherited.
     pub fn parameter(&self, profile: &str, name: &str) -> Option<&Parameter> {
-        self.chain(profile).into_iter().find_map(|profile| profile.parameters.get(name))
+        self.chain(profile)
+            .into_iter()
+            .find_map(|profile| profile.parameters.get(name))
     }
 
     /// All parameters of a profile, inherited ones included, as an object.
@@ -290,7 +317,10 @@ impl Library {
     /// Whether an invariant is one of a profile's: listed for it, or for one it inherits from.
     pub fn applies(&self, invariant: &Invariant, profile: &str) -> bool {
         self.chain(profile).iter().any(|member| {
-            invariant.profiles.iter().any(|name| name.value == member.profile.value)
+            invariant
+                .profiles
+                .iter()
+                .any(|name| name.value == member.profile.value)
         })
     }
 

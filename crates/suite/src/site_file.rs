@@ -121,7 +121,8 @@ mod tests {
     use super::*;
     use rstest::rstest;
 
-    const GOOD: &str = "site: lab\nprofile: incus\nreach: {engine: incus}\nnodes: {system: system}\n";
+    const GOOD: &str =
+        "site: lab\nprofile: incus\nreach: {engine: incus}\nnodes: {system: system}\n";
 
     #[test]
     fn a_good_site_loads() {
@@ -129,15 +130,26 @@ mod tests {
     }
 
     #[rstest]
-    #[case("site: lab\nprofile: incus\nreach: {engine: incsu}\nnodes: {}\n",
-        "s.yaml:3:17: error: `incsu` is none of incus, lxd, docker, local\n  help: did you mean `incus`?")]
-    #[case("site: lab\nprofile: incus\nreach: {engine: incus}\nnodes: {system: -rf}\n",
-        "s.yaml:4:9: error: instance name \"-rf\" is not valid: it must begin with a letter or a digit")]
-    #[case("site: lab\nprofile: incus\nreach: {engine: incus}\nnodes: {meet: {absnt: no}}\n",
-        "s.yaml:4:15: error: expected the name of an instance, `{ absent: <reason> }` or `{ hypervisor: true }`")]
-    #[case("site: lab\nprofile: incus\nreach: {engine: incus, ssh: '-oProxyCommand=x'}\nnodes: {}\n",
-        "s.yaml:3:24: error: not an ssh destination")]
-    #[case("sit: lab\n", "s.yaml:1:1: error: unknown field `sit`\n  help: did you mean `site`?")]
+    #[case(
+        "site: lab\nprofile: incus\nreach: {engine: incsu}\nnodes: {}\n",
+        "s.yaml:3:17: error: `incsu` is none of incus, lxd, docker, local\n  help: did you mean `incus`?"
+    )]
+    #[case(
+        "site: lab\nprofile: incus\nreach: {engine: incus}\nnodes: {system: -rf}\n",
+        "s.yaml:4:9: error: instance name \"-rf\" is not valid: it must begin with a letter or a digit"
+    )]
+    #[case(
+        "site: lab\nprofile: incus\nreach: {engine: incus}\nnodes: {meet: {absnt: no}}\n",
+        "s.yaml:4:15: error: expected the name of an instance, `{ absent: <reason> }` or `{ hypervisor: true }`"
+    )]
+    #[case(
+        "site: lab\nprofile: incus\nreach: {engine: incus, ssh: '-oProxyCommand=x'}\nnodes: {}\n",
+        "s.yaml:3:24: error: not an ssh destination"
+    )]
+    #[case(
+        "sit: lab\n",
+        "s.yaml:1:1: error: unknown field `sit`\n  help: did you mean `site`?"
+    )]
     #[case("- a\n", "s.yaml:1:1: error: expected struct Site, found sequence")]
     fn a_bad_site_says_where_it_is_bad(#[case] text: &str, #[case] said: &str) {
         let diagnostics = SiteFile::load("s.yaml", text).unwrap_err();

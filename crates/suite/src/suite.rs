@@ -32,7 +32,8 @@ pub struct Suite {
 }
 
 impl Suite {
-    const FIELDS: &'static [&'static str] = &["suite", "about", "inputs", "invariants", "scenarios"];
+    const FIELDS: &'static [&'static str] =
+        &["suite", "about", "inputs", "invariants", "scenarios"];
 
     /// Reads a suite; every part that can be read is checked, so that one mistake does not hide another.
     pub(crate) fn read(file: &str, text: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<Self> {
@@ -67,12 +68,19 @@ impl Suite {
             }
             for value in [&input.default, &input.example].into_iter().flatten() {
                 if !input.r#type.fits(&value.to_json()) {
-                    let message = format!("expected a {}, found {}", input.r#type.as_str(), value.what());
+                    let message = format!(
+                        "expected a {}, found {}",
+                        input.r#type.as_str(),
+                        value.what()
+                    );
                     diagnostics.push(Diagnostic::new(file, value.place, message));
                 }
             }
             if input.sample().is_none() {
-                let message = format!("the input `{}` needs an example, so that what is in it can be checked", name.value);
+                let message = format!(
+                    "the input `{}` needs an example, so that what is in it can be checked",
+                    name.value
+                );
                 diagnostics.push(Diagnostic::new(file, name.place, message));
             }
         }

@@ -44,14 +44,26 @@ fn bad_profiles_are_answered_too() {
             Err(diagnostics) => said(&diagnostics),
         }
     };
-    insta::assert_snapshot!("profile-form", with(
-        "profile: odd\ntitle: x\ninherit: incus\nroles: { required: [a, a, -x], needed: [] }\nparameters: { X: 1, y: { value: 1, reading: [] }, z: , w: { value: 1, readings: [ { value: 1, source: a } ] } }\n"
-    ));
-    insta::assert_snapshot!("profile-names", with(
-        "profile: odd\ntitle: x\nparameters: { y: { value: 1, conflict: c-botserver-prot } }\n"
-    ));
-    insta::assert_snapshot!("profile-parent", with("profile: odd\ntitle: x\ninherits: incuss\n"));
-    insta::assert_snapshot!("profile-circle", with("profile: odd\ntitle: x\ninherits: odd\n"));
+    insta::assert_snapshot!(
+        "profile-form",
+        with(
+            "profile: odd\ntitle: x\ninherit: incus\nroles: { required: [a, a, -x], needed: [] }\nparameters: { X: 1, y: { value: 1, reading: [] }, z: , w: { value: 1, readings: [ { value: 1, source: a } ] } }\n"
+        )
+    );
+    insta::assert_snapshot!(
+        "profile-names",
+        with(
+            "profile: odd\ntitle: x\nparameters: { y: { value: 1, conflict: c-botserver-prot } }\n"
+        )
+    );
+    insta::assert_snapshot!(
+        "profile-parent",
+        with("profile: odd\ntitle: x\ninherits: incuss\n")
+    );
+    insta::assert_snapshot!(
+        "profile-circle",
+        with("profile: odd\ntitle: x\ninherits: odd\n")
+    );
 }
 
 #[test]
@@ -65,12 +77,21 @@ fn a_site_that_does_not_fit_the_library_is_told_where() {
 
 #[test]
 fn a_waiver_of_nothing_known_is_told() {
-    let waivers = Waivers::load("w.yaml", "waivers:\n- {id: host-mode, until: 2026-12-31, reason: x, by: y}\n").unwrap();
+    let waivers = Waivers::load(
+        "w.yaml",
+        "waivers:\n- {id: host-mode, until: 2026-12-31, reason: x, by: y}\n",
+    )
+    .unwrap();
     insta::assert_snapshot!("waiver", said(&waivers.check(&library())));
 }
 
 fn load(text: &str) {
-    for name in ["a.yaml", "profiles/a.yaml", "sources.yaml", "conflicts.yaml"] {
+    for name in [
+        "a.yaml",
+        "profiles/a.yaml",
+        "sources.yaml",
+        "conflicts.yaml",
+    ] {
         if let Ok(library) = Library::load(vec![SourceFile::new(name, text.to_owned())]) {
             library.lint();
         }
@@ -82,13 +103,33 @@ fn load(text: &str) {
 /// Lines that look like those of a suite, in any order and indentation.
 fn lines() -> impl Strategy<Value = String> {
     let line = prop_oneof![
-        Just("suite: a"), Just("invariants:"), Just("- id: x"), Just("id: y"), Just("facts:"),
-        Just("f: {file: /a}"), Just("expect: f.exists"), Just("expect: [\"é\\\"\", 'a''b']"), Just("- |"),
-        Just("f.exists &&"), Just("profiles: [a]"), Just("parameters: {a: {value: 1}}"), Just("on: all"),
-        Just("? x"), Just("- ["), Just("}"), Just("*a"), Just("&a b"), Just("---"), Just("!!str"), Just("<<: x"),
+        Just("suite: a"),
+        Just("invariants:"),
+        Just("- id: x"),
+        Just("id: y"),
+        Just("facts:"),
+        Just("f: {file: /a}"),
+        Just("expect: f.exists"),
+        Just("expect: [\"é\\\"\", 'a''b']"),
+        Just("- |"),
+        Just("f.exists &&"),
+        Just("profiles: [a]"),
+        Just("parameters: {a: {value: 1}}"),
+        Just("on: all"),
+        Just("? x"),
+        Just("- ["),
+        Just("}"),
+        Just("*a"),
+        Just("&a b"),
+        Just("---"),
+        Just("!!str"),
+        Just("<<: x"),
     ];
     prop::collection::vec((0usize..6, line), 0..30).prop_map(|lines| {
-        lines.iter().map(|(indent, line)| format!("{}{line}\n", " ".repeat(*indent))).collect()
+        lines
+            .iter()
+            .map(|(indent, line)| format!("{}{line}\n", " ".repeat(*indent)))
+            .collect()
     })
 }
 
@@ -120,6 +161,9 @@ fn deep_and_huge_files_are_refused_without_harm() {
     load(&"- ".repeat(100_000));
     load(&"a: {".repeat(10_000));
     load(&"x".repeat(2_000_000));
-    load(&format!("suite: a\ninvariants:\n- {{id: b, expect: '{}'}}\n", "(".repeat(5000)));
+    load(&format!(
+        "suite: a\ninvariants:\n- {{id: b, expect: '{}'}}\n",
+        "(".repeat(5000)
+    ));
     load(&format!("suite: a\nabout: \"{}\"\n", "{".repeat(500_000)));
 }

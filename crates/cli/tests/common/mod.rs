@@ -36,7 +36,11 @@ impl Engine {
 
 /// The repository's root.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .unwrap()
+        .to_owned()
 }
 
 /// The program under test.
@@ -57,7 +61,11 @@ impl TestSite {
     /// Boots the roles as the guides describe them.
     pub fn up(engine: Engine, profile: &str, roles: &[&str]) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let prefix = format!("rpt{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let prefix = format!(
+            "rpt{}-{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
         let site = Self {
             engine,
             prefix,
@@ -78,7 +86,11 @@ impl TestSite {
             .env("RUNPROOF_STANDIN", &standin)
             .output()
             .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         std::fs::write(site.file(), &output.stdout).unwrap();
         site
     }
@@ -104,10 +116,19 @@ impl TestSite {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(script.as_bytes())
+            .unwrap();
         let output = child.wait_with_output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "{script}\n{said}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{script}\n{said}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         said
     }
 
@@ -153,11 +174,16 @@ pub struct Checked {
 impl Checked {
     /// Runs a command that prints a JSON report.
     pub fn of(command: &mut Command) -> Self {
-        let Output { status, stdout, stderr } = command.output().unwrap();
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = command.output().unwrap();
         let stderr = String::from_utf8_lossy(&stderr).into_owned();
         Self {
             code: status.code().unwrap_or(-1),
-            report: serde_json::from_slice(&stdout).unwrap_or_else(|error| panic!("{error}\n{stderr}")),
+            report: serde_json::from_slice(&stdout)
+                .unwrap_or_else(|error| panic!("{error}\n{stderr}")),
             stderr,
         }
     }
@@ -171,8 +197,18 @@ impl Checked {
     pub fn roots(&self, verdict: &str) -> Vec<String> {
         self.findings()
             .iter()
-            .filter(|f| f["verdict"] == verdict && f["because_of"].is_null() && f["document_defect"].is_null())
-            .map(|f| format!("{}@{}", f["id"].as_str().unwrap(), f["node"].as_str().unwrap()))
+            .filter(|f| {
+                f["verdict"] == verdict
+                    && f["because_of"].is_null()
+                    && f["document_defect"].is_null()
+            })
+            .map(|f| {
+                format!(
+                    "{}@{}",
+                    f["id"].as_str().unwrap(),
+                    f["node"].as_str().unwrap()
+                )
+            })
             .collect()
     }
 
