@@ -1,0 +1,3 @@
+//! Pure parsers that are too big to stand beside the kind that uses them.
+
+pub mod iptables;
