@@ -286,7 +286,8 @@ impl Reader<'_> {
                 }
                 None => self.draft.garbled = true,
             },
-            "-p" | "--protocol" | "--proto" => match take(self, &mut not) {
+            // `-m policy` has a `--proto` of its own.
+            "-p" | "--protocol" | "--proto" if name != "--proto" || !self.in_policy() => match take(self, &mut not) {
                 Some(value) => self.protocol(not, &value),
                 None => self.draft.garbled = true,
             },
@@ -466,6 +467,12 @@ impl Reader<'_> {
             text.push_str(&quote(value));
         }
         self.target_text.push(text);
+    }
+
+    fn in_policy(&self) -> bool {
+        self.current
+            .and_then(|at| self.modules.get(at))
+            .is_some_and(|module| module.name == "policy")
     }
 
     /// The extension that an option belongs to: ports and flags belong to the protocol's own,
