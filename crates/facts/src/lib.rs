@@ -10,6 +10,7 @@ pub mod ask;
 pub mod content;
 pub mod fact;
 pub mod kind;
+pub(crate) mod net;
 pub mod open_map;
 pub mod parse;
 pub mod proc_table;

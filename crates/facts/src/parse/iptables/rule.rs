@@ -287,10 +287,12 @@ impl Reader<'_> {
                 None => self.draft.garbled = true,
             },
             // `-m policy` has a `--proto` of its own.
-            "-p" | "--protocol" | "--proto" if name != "--proto" || !self.in_policy() => match take(self, &mut not) {
-                Some(value) => self.protocol(not, &value),
-                None => self.draft.garbled = true,
-            },
+            "-p" | "--protocol" | "--proto" if name != "--proto" || !self.in_policy() => {
+                match take(self, &mut not) {
+                    Some(value) => self.protocol(not, &value),
+                    None => self.draft.garbled = true,
+                }
+            }
             "-f" | "--fragment" if self.family == Family::V4 => {
                 self.head.fragment = Some(format!("{}-f", mark(not)));
                 self.push(not, Condition::Fragment);
