@@ -112,6 +112,7 @@ static KINDS: &[Kind] = &[
     Kind::of::<crate::kind::file::File>(),
     Kind::of::<crate::kind::firewall::Firewall>(),
     Kind::of::<crate::kind::gai::Gai>(),
+    Kind::of::<crate::kind::listeners::Listeners>(),
     Kind::of::<crate::kind::netif::Netif>(),
     Kind::of::<crate::kind::resolv::Resolv>(),
 ];

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 pub mod file;
 pub mod firewall;
 pub mod gai;
+pub mod listeners;
 pub mod netif;
 pub mod resolv;
 
