@@ -148,7 +148,7 @@ fn parse(out: &str) -> Result<Network, Reason> {
         Observed::Absent => {
             Observed::unknown(ReasonKind::Unsupported, "the kernel shows no routes")
         }
-        other => other,
+        other @ (Observed::Known(_) | Observed::Unknown(_)) => other,
     };
     let default_v4 = lines("/proc/net/route").and_then(|lines| routes_v4(lines).into());
     let ipv4 = match (sections.get("ip"), sections.contains_key("ip-done")) {

@@ -114,7 +114,9 @@ impl Fact for Netif {
         };
         let some_route = |routes: &Observed<Vec<net::Default>>| match routes {
             Observed::Absent => Observed::Known(false),
-            routes => routes.as_ref().map(|routes| !routes.is_empty()),
+            Observed::Known(_) | Observed::Unknown(_) => {
+                routes.as_ref().map(|routes| !routes.is_empty())
+            }
         };
         Reading::Done(Observed::Known(Self {
             default_route_v4: some_route(&network.default_v4),
@@ -128,7 +130,7 @@ impl Fact for Netif {
             }),
             ipv6_disabled: match &network.ipv6_disabled {
                 Observed::Absent => Observed::Known(true),
-                seen => seen.clone(),
+                seen @ (Observed::Known(_) | Observed::Unknown(_)) => seen.clone(),
             },
             interfaces: interfaces(&network),
             configured: file.clone().map(configured),
@@ -150,7 +152,7 @@ fn interfaces(network: &net::Network) -> Observed<Vec<Interface>> {
     let of = |addresses: &Observed<Vec<net::Address>>, name: &str| match addresses {
         // A kernel without IPv6 has no such addresses.
         Observed::Absent => Observed::Known(Vec::new()),
-        addresses => addresses.as_ref().map(|addresses| {
+        Observed::Known(_) | Observed::Unknown(_) => addresses.as_ref().map(|addresses| {
             addresses
                 .iter()
                 .filter(|address| address.interface == name)
@@ -174,11 +176,13 @@ fn interfaces(network: &net::Network) -> Observed<Vec<Interface>> {
                 ipv6: of(&network.ipv6, name),
                 ipv6_global: match &network.ipv6 {
                     Observed::Absent => Observed::Known(false),
-                    addresses => addresses.as_ref().map(|addresses| {
-                        addresses
-                            .iter()
-                            .any(|address| address.interface == *name && address.global)
-                    }),
+                    addresses @ (Observed::Known(_) | Observed::Unknown(_)) => {
+                        addresses.as_ref().map(|addresses| {
+                            addresses
+                                .iter()
+                                .any(|address| address.interface == *name && address.global)
+                        })
+                    }
                 },
             })
             .collect();
