@@ -10,6 +10,7 @@ pub mod packet;
 pub mod parser;
 pub mod rule;
 pub mod target;
+mod values;
 pub mod walk;
 
 #[cfg(test)]
