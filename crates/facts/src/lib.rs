@@ -10,10 +10,14 @@ pub mod ask;
 pub mod content;
 pub mod fact;
 pub mod kind;
+pub(crate) mod net;
 pub mod open_map;
+pub mod parse;
+pub mod proc_table;
 pub mod quote;
 pub mod registry;
 pub mod script;
+pub mod scrub;
 pub mod secret;
 
 pub use answer::{Answer, Answers, Ran};

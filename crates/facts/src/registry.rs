@@ -108,7 +108,14 @@ pub fn kind(name: &str) -> Option<&'static Kind> {
 }
 
 /// One line a kind, sorted by name.
-static KINDS: &[Kind] = &[Kind::of::<crate::kind::file::File>()];
+static KINDS: &[Kind] = &[
+    Kind::of::<crate::kind::file::File>(),
+    Kind::of::<crate::kind::firewall::Firewall>(),
+    Kind::of::<crate::kind::gai::Gai>(),
+    Kind::of::<crate::kind::listeners::Listeners>(),
+    Kind::of::<crate::kind::netif::Netif>(),
+    Kind::of::<crate::kind::resolv::Resolv>(),
+];
 
 fn schema<T: schemars::JsonSchema>() -> Schema {
     SchemaSettings::draft2020_12()

@@ -4,6 +4,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub mod file;
+pub mod firewall;
+pub mod gai;
+pub mod listeners;
+pub mod netif;
+pub mod resolv;
 
 /// The main argument of a kind that has none: written `{}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

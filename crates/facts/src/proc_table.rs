@@ -1,0 +1,551 @@
+//! The table of processes: one look, shared by every kind that asks for processes.
+//!
+//! The number of forks does not grow with the number of processes, so all files
+//! of one sort come as one stream with `head`'s headers between them. What may
+//! stand in that stream decides how far it can be trusted:
+//!
+//! - `stat`, `status` and `cgroup` come first. A command name is 15 bytes at most,
+//!   too short to hold a header; cgroup names have no newline. Nobody can forge them.
+//! - `exe` comes with names quoted by `stat` (GNU), or raw (busybox).
+//! - `cmdline` is the process's own text and comes last. When a header occurs twice
+//!   or out of order, somebody forged it and no command line is believed.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use runproof_model::{Observed, Reason, ReasonKind};
+
+use crate::answer::Answers;
+use crate::ask::{Ask, Command};
+
+/// The most bytes that are taken of one `cmdline`; the text below says the same.
+const CMDLINE_CAP: usize = 32_768;
+/// Clock ticks per second in `/proc`: 100 on every architecture that we know nodes of.
+const TICKS: f64 = 100.0;
+/// `PF_KTHREAD` of the kernel: a thread of its own, without program and command line.
+const KERNEL_THREAD: u64 = 0x0020_0000;
+/// `CAP_SYS_PTRACE`, which sees through `hidepid`.
+const CAP_SYS_PTRACE: u32 = 19;
+
+const TEXT: &str = r#"date +%s.%N
+exec 3>&1
+e=$(exec head -v -c 65536 /proc/self/stat /proc/self/status /proc/self/mountinfo /etc/passwd /proc/[0-9]*/stat /proc/[0-9]*/status /proc/[0-9]*/cgroup 2>&1 >&3)
+printf '\n==> errors <==\n%s\n\n==> exe <==\n' "$e"
+QUOTING_STYLE=c stat -c '%u %U %N' /proc/[0-9]*/exe 2>/dev/null
+printf '\n==> argv <==\n'
+head -v -c 32768 /proc/[0-9]*/cmdline 2>/dev/null
+printf '\n==> end <==\n'"#;
+
+/// A process.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Proc {
+    /// Its number in the node's own namespace.
+    pub pid: u32,
+    /// Its parent's number; 0 when the parent is outside the node.
+    pub ppid: u32,
+    /// The effective user's number.
+    pub uid: u32,
+    /// The effective user's name, when the node has one for the number.
+    pub user: Option<String>,
+    /// The command name: 15 bytes at most.
+    pub name: String,
+    /// The program it runs, with ` (deleted)` when the file is gone; absent for a thread of the kernel.
+    pub exe: Observed<String>,
+    /// Its command line, unmasked: mask it with [`crate::scrub::argv`] before a fact carries it.
+    pub argv: Observed<Vec<String>>,
+    /// Its control group, as the node sees it.
+    pub cgroup: Observed<String>,
+    /// The systemd unit that its control group names; absent when it names none.
+    pub unit: Observed<String>,
+    /// When it started, in seconds since 1970.
+    pub started: Observed<f64>,
+}
+
+/// The look, the same for all kinds.
+pub fn asks() -> Vec<Ask> {
+    vec![ask()]
+}
+
+fn ask() -> Ask {
+    Ask::Run(Command {
+        cap: 16 << 20,
+        ..Command::new("processes", TEXT)
+    })
+}
+
+/// All processes that run on the node but our own probe, sorted by number.
+/// Unknown when some may be hidden from the account that looked.
+pub fn read(answers: &Answers) -> Observed<Vec<Proc>> {
+    match answers.run(&ask()) {
+        Ok(ran) => parse(&ran.out).into(),
+        Err(reason) => Observed::Unknown(reason),
+    }
+}
+
+fn garbled(what: &str) -> Reason {
+    Reason::new(ReasonKind::Garbled, format!("table of processes: {what}"))
+}
+
+fn parse(out: &str) -> Result<Vec<Proc>, Reason> {
+    let out = out
+        .strip_suffix("\n==> end <==\n")
+        .ok_or_else(|| garbled("it has no end"))?;
+    let (trusted, rest) = out
+        .split_once("\n==> errors <==\n")
+        .ok_or_else(|| garbled("a part is missing"))?;
+    let (errors, rest) = rest
+        .split_once("\n==> exe <==\n")
+        .ok_or_else(|| garbled("a part is missing"))?;
+    let (exe, argv) = rest
+        .split_once("\n==> argv <==\n")
+        .ok_or_else(|| garbled("a part is missing"))?;
+
+    let (now, streams) = trusted.split_once('\n').unwrap_or((trusted, ""));
+    let now: Option<f64> = now
+        .trim_end_matches("%N")
+        .trim_end_matches('.')
+        .parse()
+        .ok();
+    let files = Files::parse(streams)?;
+    if errors.contains("Permission denied") || errors.contains("Operation not permitted") {
+        return Err(Reason::new(
+            ReasonKind::Hidden,
+            "this account may not read every process",
+        ));
+    }
+    let me = files.me(errors)?;
+    // A process that started with the look dates all others: no boot time is
+    // needed, which containers are often lied to about.
+    let epoch = now.map(|now| now - ticks(me.start));
+
+    let names = files.user_names(exe);
+    let mut exes = parse_exe(exe);
+    let mut argvs = parse_argv(argv);
+    let mut table = Vec::with_capacity(files.stat.len());
+    for (&pid, text) in &files.stat {
+        let stat = parse_stat(text).ok_or_else(|| garbled("a stat line makes no sense"))?;
+        if stat.pid != pid {
+            return Err(garbled("a stat line has another process's number"));
+        }
+        // A process without the later files ended while we looked.
+        let Some(status) = files.status.get(&pid) else {
+            continue;
+        };
+        let uid = effective_uid(status).ok_or_else(|| garbled("a status has no Uid"))?;
+        let no_program = stat.flags & KERNEL_THREAD != 0 || matches!(stat.state, 'Z' | 'X' | 'x');
+        let exe = if no_program {
+            Observed::Absent
+        } else {
+            match &mut exes {
+                Ok(exes) => exes.remove(&pid).flatten().map_or_else(
+                    || Observed::unknown(ReasonKind::Hidden, format!("program of process {pid}")),
+                    Observed::Known,
+                ),
+                Err(reason) => Observed::Unknown(reason.clone()),
+            }
+        };
+        let argv = if no_program {
+            Observed::Absent
+        } else {
+            match &mut argvs {
+                Ok(argvs) => argvs.remove(&pid).unwrap_or_else(|| {
+                    Observed::unknown(ReasonKind::Failed, "the process ended while we looked")
+                }),
+                Err(reason) => Observed::Unknown(reason.clone()),
+            }
+        };
+        let (cgroup, unit) = match files.cgroup.get(&pid) {
+            Some(text) => parse_cgroup(text),
+            None => (
+                Observed::unknown(ReasonKind::Failed, "no control group was shown"),
+                Observed::unknown(ReasonKind::Failed, "no control group was shown"),
+            ),
+        };
+        table.push(Proc {
+            pid,
+            ppid: stat.ppid,
+            uid,
+            user: names.get(&uid).cloned(),
+            name: stat.name.to_owned(),
+            exe,
+            argv,
+            cgroup,
+            unit,
+            started: match epoch {
+                Some(epoch) => Observed::Known(epoch + ticks(stat.start)),
+                None => Observed::unknown(ReasonKind::Garbled, "date"),
+            },
+        });
+    }
+    drop_probe(&mut table, &me);
+    if table.is_empty() {
+        return Err(garbled("it is empty"));
+    }
+    Ok(table)
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "2^53 ticks are three million years"
+)]
+fn ticks(ticks: u64) -> f64 {
+    ticks as f64 / TICKS
+}
+
+/// The streams that nobody can forge.
+#[derive(Default)]
+struct Files<'a> {
+    own: HashMap<&'a str, &'a str>,
+    stat: BTreeMap<u32, &'a str>,
+    status: HashMap<u32, &'a str>,
+    cgroup: HashMap<u32, &'a str>,
+}
+
+/// The process that looked.
+struct Me {
+    pid: u32,
+    ppid: u32,
+    start: u64,
+}
+
+impl<'a> Files<'a> {
+    fn parse(text: &'a str) -> Result<Self, Reason> {
+        let mut files = Self::default();
+        for (path, content) in headed(text) {
+            let twice = if let Some((pid, file)) = process_file(path) {
+                match file {
+                    "stat" => files.stat.insert(pid, content).is_some(),
+                    "status" => files.status.insert(pid, content).is_some(),
+                    "cgroup" => files.cgroup.insert(pid, content).is_some(),
+                    _ => return Err(garbled("a file that nobody asked for")),
+                }
+            } else {
+                files.own.insert(path, content).is_some()
+            };
+            if twice {
+                return Err(garbled("a file came twice"));
+            }
+        }
+        Ok(files)
+    }
+
+    /// Who looked, after making sure that nothing was hidden from it.
+    fn me(&self, errors: &str) -> Result<Me, Reason> {
+        let stat = self
+            .own
+            .get("/proc/self/stat")
+            .and_then(|text| parse_stat(text))
+            .ok_or_else(|| {
+                let first = errors.lines().next().unwrap_or("no process was shown");
+                Reason::new(ReasonKind::Failed, format!("table of processes: {first}"))
+            })?;
+        let status = self.own.get("/proc/self/status").copied().unwrap_or("");
+        let sees_through = status
+            .lines()
+            .find_map(|line| line.strip_prefix("CapEff:"))
+            .and_then(|caps| u64::from_str_radix(caps.trim(), 16).ok())
+            .is_some_and(|caps| caps & (1 << CAP_SYS_PTRACE) != 0);
+        let mounts = self
+            .own
+            .get("/proc/self/mountinfo")
+            .ok_or_else(|| garbled("no mounts were shown"))?;
+        let hidden = match proc_mount(mounts) {
+            Some(options) => options.split([',', ' ']).any(|option| {
+                option.starts_with("hidepid=") && !matches!(option, "hidepid=0" | "hidepid=off")
+            }),
+            None => return Err(garbled("/proc is not among the mounts")),
+        };
+        if hidden && !sees_through {
+            return Err(Reason::new(
+                ReasonKind::Hidden,
+                "/proc hides the processes of other users (hidepid)",
+            ));
+        }
+        if !self.stat.contains_key(&1) {
+            return Err(Reason::new(ReasonKind::Hidden, "process 1 is not shown"));
+        }
+        Ok(Me {
+            pid: stat.pid,
+            ppid: stat.ppid,
+            start: stat.start,
+        })
+    }
+
+    /// Names of users by number: as the node's name service says, else as `/etc/passwd` says.
+    fn user_names(&self, exe: &str) -> HashMap<u32, String> {
+        let mut names = HashMap::new();
+        for line in self.own.get("/etc/passwd").copied().unwrap_or("").lines() {
+            let mut fields = line.split(':');
+            if let (Some(name), Some(_), Some(Ok(uid))) =
+                (fields.next(), fields.next(), fields.next().map(str::parse))
+            {
+                names.entry(uid).or_insert_with(|| name.to_owned());
+            }
+        }
+        for line in exe.lines() {
+            let mut fields = line.splitn(3, ' ');
+            if let (Some(Ok(uid)), Some(name), Some(path)) =
+                (fields.next().map(str::parse), fields.next(), fields.next())
+                && name != "UNKNOWN"
+                && path.contains("/proc/")
+            {
+                names.entry(uid).or_insert_with(|| name.to_owned());
+            }
+        }
+        names
+    }
+}
+
+/// The options of the last mount on `/proc`, mount's and filesystem's.
+fn proc_mount(mounts: &str) -> Option<&str> {
+    mounts
+        .lines()
+        .filter_map(|line| {
+            let mut fields = line.splitn(6, ' ');
+            (fields.nth(4)? == "/proc").then(|| fields.next())?
+        })
+        .next_back()
+}
+
+/// The parts of `head -v`'s output: path and content.
+fn headed(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let mut rest = text.strip_prefix("==> ").unwrap_or("");
+    std::iter::from_fn(move || {
+        let (path, after) = rest.split_once(" <==\n")?;
+        let content = match after.split_once("\n==> ") {
+            Some((content, next)) => {
+                rest = next;
+                content
+            }
+            None => {
+                rest = "";
+                after
+            }
+        };
+        Some((path, content))
+    })
+}
+
+/// `/proc/12/stat` as 12 and `stat`.
+fn process_file(path: &str) -> Option<(u32, &str)> {
+    let (pid, file) = path.strip_prefix("/proc/")?.split_once('/')?;
+    Some((pid.parse().ok()?, file))
+}
+
+struct Stat<'a> {
+    pid: u32,
+    name: &'a str,
+    state: char,
+    ppid: u32,
+    flags: u64,
+    start: u64,
+}
+
+/// `12 (name) S 1 …`; the name may hold anything, so it ends at the last parenthesis.
+fn parse_stat(text: &str) -> Option<Stat<'_>> {
+    let (pid, rest) = text.split_once(" (")?;
+    let (name, rest) = rest.rsplit_once(") ")?;
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    Some(Stat {
+        pid: pid.trim().parse().ok()?,
+        name,
+        state: fields.first()?.chars().next()?,
+        ppid: fields.get(1)?.parse().ok()?,
+        flags: fields.get(6)?.parse().ok()?,
+        start: fields.get(19)?.parse().ok()?,
+    })
+}
+
+fn effective_uid(status: &str) -> Option<u32> {
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("Uid:"))?
+        .split_whitespace()
+        .nth(1)?
+        .parse()
+        .ok()
+}
+
+/// Lines of `0 root "/proc/1/exe" -> "/usr/bin/x"`: a link that could not be
+/// read has no arrow. Raw names (busybox) are believed when each number comes once.
+fn parse_exe(text: &str) -> Result<HashMap<u32, Option<String>>, Reason> {
+    let mut map = HashMap::new();
+    for line in text.lines() {
+        let Some(names) = line.splitn(3, ' ').nth(2) else {
+            continue;
+        };
+        let (link, target) = match names.split_once(" -> ") {
+            Some((link, target)) => (link, Some(target)),
+            None => (names, None),
+        };
+        let Some((pid, "exe")) = process_file(link.trim_matches(['"', '\''])) else {
+            continue;
+        };
+        let target = match target {
+            Some(target) => {
+                Some(unquote(target).ok_or_else(|| garbled("a name that ends nowhere"))?)
+            }
+            None => None,
+        };
+        if map.insert(pid, target).is_some() {
+            return Err(garbled("two programs for one process"));
+        }
+    }
+    Ok(map)
+}
+
+/// A name as `stat` quotes it: `"C style"`, `'shell style'` or raw between apostrophes.
+fn unquote(name: &str) -> Option<String> {
+    if let Some(inner) = name.strip_prefix('"') {
+        let inner = inner.strip_suffix('"')?;
+        if !inner.contains('\\') {
+            return Some(inner.to_owned());
+        }
+        let mut bytes = Vec::with_capacity(inner.len());
+        let mut rest = inner.as_bytes();
+        while let Some((&b, tail)) = rest.split_first() {
+            rest = tail;
+            if b != b'\\' {
+                bytes.push(b);
+                continue;
+            }
+            let (&c, tail) = rest.split_first()?;
+            rest = tail;
+            bytes.push(match c {
+                b'a' => 7,
+                b'b' => 8,
+                b'f' => 12,
+                b'n' => b'\n',
+                b'r' => b'\r',
+                b't' => b'\t',
+                b'v' => 11,
+                b'0'..=b'7' => {
+                    let mut value = u32::from(c - b'0');
+                    for _ in 0..2 {
+                        match rest.split_first() {
+                            Some((&d @ b'0'..=b'7', tail)) => {
+                                value = value * 8 + u32::from(d - b'0');
+                                rest = tail;
+                            }
+                            _ => break,
+                        }
+                    }
+                    u8::try_from(value).ok()?
+                }
+                other => other,
+            });
+        }
+        return Some(String::from_utf8_lossy(&bytes).into_owned());
+    }
+    match name.strip_prefix('\'') {
+        Some(inner) => inner.strip_suffix('\'').map(str::to_owned),
+        None => Some(name.to_owned()),
+    }
+}
+
+/// Command lines by process number; an error when a header was forged.
+fn parse_argv(text: &str) -> Result<HashMap<u32, Observed<Vec<String>>>, Reason> {
+    let forged = || garbled("a command line that looks like a header");
+    let mut map = HashMap::new();
+    if !text.is_empty() && !text.starts_with("==> /proc/") {
+        return Err(forged());
+    }
+    let mut last = String::new();
+    for (path, content) in headed(text) {
+        let Some((pid, "cmdline")) = process_file(path) else {
+            return Err(forged());
+        };
+        // The shell sorts what a pattern stands for.
+        if path <= last.as_str() {
+            return Err(forged());
+        }
+        path.clone_into(&mut last);
+        map.insert(pid, split_cmdline(content));
+    }
+    Ok(map)
+}
+
+fn split_cmdline(content: &str) -> Observed<Vec<String>> {
+    if content.len() >= CMDLINE_CAP {
+        return Observed::unknown(
+            ReasonKind::CapReached,
+            format!("a command line of more than {CMDLINE_CAP} bytes"),
+        );
+    }
+    if content.is_empty() {
+        return Observed::Known(Vec::new());
+    }
+    let content = content.strip_suffix('\0').unwrap_or(content);
+    let mut args: Vec<String> = content.split('\0').map(str::to_owned).collect();
+    // A process that writes its own title leaves the rest of its space empty.
+    if args.iter().skip(1).all(String::is_empty) {
+        args.truncate(1);
+    }
+    Observed::Known(args)
+}
+
+/// The control group and the unit it names.
+fn parse_cgroup(text: &str) -> (Observed<String>, Observed<String>) {
+    let mut lines: Vec<(u8, &str)> = text
+        .lines()
+        .filter_map(|line| {
+            let mut fields = line.splitn(3, ':');
+            let (number, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);
+            let rank = match controllers {
+                "name=systemd" => 0,
+                "" if number == "0" => 1,
+                _ => 2,
+            };
+            Some((rank, path))
+        })
+        .collect();
+    lines.sort_by_key(|(rank, _)| *rank);
+    let Some((_, first)) = lines.first() else {
+        return (
+            Observed::unknown(ReasonKind::Garbled, "no control group"),
+            Observed::unknown(ReasonKind::Garbled, "no control group"),
+        );
+    };
+    let found = lines
+        .iter()
+        .filter(|(rank, _)| *rank < 2)
+        .find_map(|(_, path)| unit_of(path).map(|unit| (*path, unit)));
+    match found {
+        Some((path, unit)) => (Observed::Known(path.to_owned()), Observed::Known(unit)),
+        None => (Observed::Known((*first).to_owned()), Observed::Absent),
+    }
+}
+
+/// The first component that is a unit and no slice, as systemd itself reads it.
+fn unit_of(path: &str) -> Option<String> {
+    const SUFFIXES: [&str; 6] = [".service", ".scope", ".socket", ".mount", ".swap", ".timer"];
+    path.split('/')
+        .map(|part| part.strip_prefix('_').unwrap_or(part))
+        .find(|part| {
+            SUFFIXES
+                .iter()
+                .any(|suffix| part.len() > suffix.len() && part.ends_with(suffix))
+        })
+        .map(str::to_owned)
+}
+
+/// Takes out the probe itself and the shells that started it.
+fn drop_probe(table: &mut Vec<Proc>, me: &Me) {
+    const OURS: [&str; 7] = ["sh", "dash", "bash", "ash", "busybox", "timeout", "head"];
+    let by_pid: HashMap<u32, (u32, &str)> = table
+        .iter()
+        .map(|proc| (proc.pid, (proc.ppid, proc.name.as_str())))
+        .collect();
+    let mut ours = HashSet::from([me.pid]);
+    let mut next = me.ppid;
+    while let Some((ppid, name)) = by_pid.get(&next)
+        && next != 1
+        && OURS.contains(name)
+        && ours.insert(next)
+    {
+        next = *ppid;
+    }
+    table.retain(|proc| !ours.contains(&proc.pid));
+}
+
+#[cfg(test)]
+mod tests;
