@@ -5,16 +5,21 @@
 //! proven absent, or unknown with a reason. Who looks, and how, is the
 //! business of `runproof-site`; so each kind can be tested with plain text.
 
+pub mod access;
 pub mod answer;
 pub mod ask;
 pub mod content;
 pub mod fact;
 pub mod kind;
+pub mod look;
 pub mod open_map;
+pub mod parse;
 pub mod quote;
 pub mod registry;
 pub mod script;
 pub mod secret;
+#[cfg(test)]
+mod testing;
 
 pub use answer::{Answer, Answers, Ran};
 pub use ask::{Ask, Command, End};

@@ -108,7 +108,17 @@ pub fn kind(name: &str) -> Option<&'static Kind> {
 }
 
 /// One line a kind, sorted by name.
-static KINDS: &[Kind] = &[Kind::of::<crate::kind::file::File>()];
+static KINDS: &[Kind] = &[
+    Kind::of::<crate::kind::dir::Dir>(),
+    Kind::of::<crate::kind::elf::Elf>(),
+    Kind::of::<crate::kind::file::File>(),
+    Kind::of::<crate::kind::host::Host>(),
+    Kind::of::<crate::kind::instance::Instance>(),
+    Kind::of::<crate::kind::libc::Libc>(),
+    Kind::of::<crate::kind::mount::Mount>(),
+    Kind::of::<crate::kind::os::Os>(),
+    Kind::of::<crate::kind::user::User>(),
+];
 
 fn schema<T: schemars::JsonSchema>() -> Schema {
     SchemaSettings::draft2020_12()

@@ -3,7 +3,15 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub mod dir;
+pub mod elf;
 pub mod file;
+pub mod host;
+pub mod instance;
+pub mod libc;
+pub mod mount;
+pub mod os;
+pub mod user;
 
 /// The main argument of a kind that has none: written `{}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
