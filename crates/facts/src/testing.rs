@@ -62,3 +62,29 @@ pub fn read<F: Fact>(query: &F::Query, answers: &Answers) -> F {
         other => panic!("{other:?}"),
     }
 }
+
+/// For a look at a node by hand:
+/// `RUNPROOF_TEST_SHELL='docker exec -i NODE sh' RUNPROOF_TEST_FACTS='[{"os": {}}]' cargo test … -- --ignored --nocapture by_hand`.
+#[test]
+#[ignore = "prints facts of a node that somebody names"]
+fn facts_by_hand() {
+    let wanted = std::env::var("RUNPROOF_TEST_FACTS").unwrap();
+    let wanted: Vec<serde_json::Value> = serde_json::from_str(&wanted).unwrap();
+    for query in wanted {
+        let fields = query.as_object().unwrap();
+        let kind = crate::kinds()
+            .iter()
+            .find(|kind| fields.contains_key(kind.name))
+            .unwrap();
+        let probe = kind.probe(&query).unwrap();
+        let start = std::time::Instant::now();
+        let mut answers = look(&probe.asks());
+        let next = probe.next(&answers, &context());
+        if !next.is_empty() {
+            answers.extend(look(&next));
+        }
+        let took = start.elapsed();
+        let fact = serde_json::to_string_pretty(&probe.read(&answers, &context())).unwrap();
+        println!("{} {query} in {took:?}\n{fact}", kind.name);
+    }
+}
