@@ -304,7 +304,7 @@ fn failed_look<T>(code: u8, out: &[u8]) -> Observed<T> {
 }
 
 /// One line of our `stat` format, see [`crate::script`].
-fn parse_meta(line: &str) -> Option<Meta> {
+pub(crate) fn parse_meta(line: &str) -> Option<Meta> {
     let mut parts = line.trim_end_matches('\n').split(':');
     let mut next = || parts.next();
     let meta = Meta {

@@ -5,11 +5,13 @@
 //! proven absent, or unknown with a reason. Who looks, and how, is the
 //! business of `runproof-site`; so each kind can be tested with plain text.
 
+pub mod access;
 pub mod answer;
 pub mod ask;
 pub mod content;
 pub mod fact;
 pub mod kind;
+pub mod look;
 pub(crate) mod net;
 pub mod open_map;
 pub mod parse;
@@ -19,6 +21,8 @@ pub mod registry;
 pub mod script;
 pub mod scrub;
 pub mod secret;
+#[cfg(test)]
+mod testing;
 
 pub use answer::{Answer, Answers, Ran};
 pub use ask::{Ask, Command, End};

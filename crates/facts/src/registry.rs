@@ -109,12 +109,20 @@ pub fn kind(name: &str) -> Option<&'static Kind> {
 
 /// One line a kind, sorted by name.
 static KINDS: &[Kind] = &[
+    Kind::of::<crate::kind::dir::Dir>(),
+    Kind::of::<crate::kind::elf::Elf>(),
     Kind::of::<crate::kind::file::File>(),
     Kind::of::<crate::kind::firewall::Firewall>(),
     Kind::of::<crate::kind::gai::Gai>(),
+    Kind::of::<crate::kind::host::Host>(),
+    Kind::of::<crate::kind::instance::Instance>(),
+    Kind::of::<crate::kind::libc::Libc>(),
     Kind::of::<crate::kind::listeners::Listeners>(),
+    Kind::of::<crate::kind::mount::Mount>(),
     Kind::of::<crate::kind::netif::Netif>(),
+    Kind::of::<crate::kind::os::Os>(),
     Kind::of::<crate::kind::resolv::Resolv>(),
+    Kind::of::<crate::kind::user::User>(),
 ];
 
 fn schema<T: schemars::JsonSchema>() -> Schema {

@@ -4,10 +4,12 @@ use runproof_model::{Observed, ReasonKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::access;
 use crate::answer::Answers;
 use crate::ask::Ask;
 use crate::fact::{Context, Fact, Reading};
 use crate::kind::check_path;
+use crate::look::account;
 use crate::quote::sh;
 use crate::secret::Fingerprint;
 
@@ -26,6 +28,9 @@ pub struct FileQuery {
     /// Take the keyed digest of its content too.
     #[serde(default)]
     pub digest: bool,
+    /// Tell what this user may do with it too.
+    #[serde(default)]
+    pub r#as: Option<String>,
 }
 
 /// A file. Of a symbolic link, the fields tell of what it leads to.
@@ -52,15 +57,21 @@ pub struct File {
     pub digest: Observed<Fingerprint>,
     /// The lines of the content, without their ends; absent unless the query asks for them.
     pub lines: Observed<Vec<String>>,
+    /// Whether permissions let the user of `as` read it; absent unless the query asks, or without such a user.
+    pub readable: Observed<bool>,
+    /// Whether permissions let that user change it; a read-only mount is not weighed, see `mount`.
+    pub writable: Observed<bool>,
+    /// Whether permissions let that user run it, or pass through the directory.
+    pub executable: Observed<bool>,
 }
 
 impl Fact for File {
     const KIND: &'static str = "file";
-    const ABOUT: &'static str =
-        "A file: type, mode, owner, group, size, time of change, keyed digest, lines.";
+    const ABOUT: &'static str = "A file: type, mode, owner, group, size, time of change, keyed digest, lines, what a user may do with it.";
     type Query = FileQuery;
 
     fn check(query: &FileQuery) -> Result<(), String> {
+        query.r#as.as_deref().map_or(Ok(()), account::check_name)?;
         check_path(&query.file)
     }
 
@@ -74,6 +85,7 @@ impl Fact for File {
                 path: query.file.clone(),
             });
         }
+        asks.extend(access::asks(&query.file, query.r#as.as_deref()));
         asks
     }
 
@@ -104,6 +116,7 @@ impl Fact for File {
         } else {
             Observed::Absent
         };
+        let access = access::read(&query.file, query.r#as.as_deref(), answers);
         Reading::Done(Observed::Known(Self {
             exists: target.exists(),
             r#type: target.clone().map(|meta| meta.file_type().to_owned()),
@@ -115,63 +128,20 @@ impl Fact for File {
             mtime: target.map(|meta| meta.mtime),
             digest,
             lines,
+            readable: access.readable,
+            writable: access.writable,
+            executable: access.executable,
         }))
     }
 
     fn by_hand(query: &FileQuery) -> String {
-        format!("stat -L {}", sh(&query.file))
+        let path = sh(&query.file);
+        query.r#as.as_ref().map_or_else(
+            || format!("stat -L {path}"),
+            |user| format!("namei -l {path}; stat -L {path}; id {}", sh(user)),
+        )
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::secret::Key;
-
-    fn context() -> Context {
-        Context {
-            key: Key::new([0; 32]),
-        }
-    }
-
-    fn query() -> FileQuery {
-        FileQuery {
-            file: "/f".into(),
-            lines: false,
-            digest: false,
-        }
-    }
-
-    fn read(answers: &Answers) -> File {
-        match File::read(&query(), answers, &context()) {
-            Reading::Done(Observed::Known(file)) => file,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn a_regular_file_is_described() {
-        let line = "81a4:0:0:1234:1700000000:1:2049:77:root:root\n";
-        let file = read(&Answers::new().with(Ask::stat("/f"), 0, line.repeat(2)));
-        assert_eq!(file.exists, Observed::Known(true));
-        assert_eq!(file.mode, Observed::Known("0644".into()));
-        assert_eq!(file.owner, Observed::Known("root".into()));
-        assert_eq!(file.size, Observed::Known(1234));
-    }
-
-    #[test]
-    fn a_dangling_link_does_not_exist_but_is_a_link() {
-        let out = "a1ff:0:0:5:1700000000:1:2049:77:root:root\nstat: cannot statx '/f': No such file or directory\n";
-        let file = read(&Answers::new().with(Ask::stat("/f"), 0, out));
-        assert_eq!(file.exists, Observed::Known(false));
-        assert_eq!(file.is_link, Observed::Known(true));
-        assert_eq!(file.mode, Observed::Absent);
-    }
-
-    #[test]
-    fn a_file_behind_a_closed_door_is_unknown_not_absent() {
-        let out = "stat: cannot statx '/f': Permission denied\n";
-        let file = read(&Answers::new().with(Ask::stat("/f"), 1, out));
-        assert!(matches!(file.exists, Observed::Unknown(r) if r.kind == ReasonKind::Permission));
-    }
-}
+mod tests;

@@ -3,12 +3,20 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub mod dir;
+pub mod elf;
 pub mod file;
 pub mod firewall;
 pub mod gai;
+pub mod host;
+pub mod instance;
+pub mod libc;
 pub mod listeners;
+pub mod mount;
 pub mod netif;
+pub mod os;
 pub mod resolv;
+pub mod user;
 
 /// The main argument of a kind that has none: written `{}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

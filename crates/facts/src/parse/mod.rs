@@ -1,5 +1,9 @@
-//! Pure parsers that are too big to stand beside the kind that uses them.
+//! Pure parsers of formats that others defined, too big to stand beside the kind that uses them.
 
+pub mod elf;
 pub mod ifupdown;
 pub mod iptables;
+pub mod ld_cache;
+pub mod mountinfo;
 pub mod nft;
+pub mod os_release;
