@@ -108,7 +108,10 @@ pub fn kind(name: &str) -> Option<&'static Kind> {
 }
 
 /// One line a kind, sorted by name.
-static KINDS: &[Kind] = &[Kind::of::<crate::kind::file::File>()];
+static KINDS: &[Kind] = &[
+    Kind::of::<crate::kind::caddyfile::Caddyfile>(),
+    Kind::of::<crate::kind::file::File>(),
+];
 
 fn schema<T: schemars::JsonSchema>() -> Schema {
     SchemaSettings::draft2020_12()

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub mod caddyfile;
 pub mod file;
 
 /// The main argument of a kind that has none: written `{}`.

@@ -1,0 +1,4 @@
+//! Pure parsers that are too big to stand beside the kind that uses them.
+
+pub mod caddyfile;
+pub(crate) mod mask;
