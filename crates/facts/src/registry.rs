@@ -110,7 +110,9 @@ pub fn kind(name: &str) -> Option<&'static Kind> {
 /// One line a kind, sorted by name.
 static KINDS: &[Kind] = &[
     Kind::of::<crate::kind::caddyfile::Caddyfile>(),
+    Kind::of::<crate::kind::csv::Csv>(),
     Kind::of::<crate::kind::file::File>(),
+    Kind::of::<crate::kind::log::Log>(),
 ];
 
 fn schema<T: schemars::JsonSchema>() -> Schema {

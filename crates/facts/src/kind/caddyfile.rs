@@ -294,8 +294,7 @@ impl Fact for Caddyfile {
             }
         };
         let limits = Limits::default();
-        let parse =
-            |source: &dyn Source| parser::parse(&query.caddyfile, &text, source, &limits);
+        let parse = |source: &dyn Source| parser::parse(&query.caddyfile, &text, source, &limits);
         let parsed = parse(&Looks(answers)).and_then(|parsed| {
             if parsed.wanted.is_empty() {
                 return Ok((parsed, Vec::new()));

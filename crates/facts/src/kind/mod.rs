@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub mod caddyfile;
+pub mod csv;
 pub mod file;
+pub mod log;
 
 /// The main argument of a kind that has none: written `{}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -74,7 +74,9 @@ fn one_word(word: &str, out: &mut String) -> bool {
         out.push_str(MASK);
         return false;
     }
-    let marked = ["hvs.", "ghp_", "glpat-", "sk-", "eyJ", "AKIA", "$2a$", "$2y$", "$argon2"];
+    let marked = [
+        "hvs.", "ghp_", "glpat-", "sk-", "eyJ", "AKIA", "$2a$", "$2y$", "$argon2",
+    ];
     if word.len() >= 12 && marked.iter().any(|mark| word.contains(mark)) {
         out.push_str(MASK);
         return false;

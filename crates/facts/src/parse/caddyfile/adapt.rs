@@ -194,6 +194,17 @@ pub fn adapt(parsed: &Parsed, limits: &Limits) -> Result<Adapted, Reason> {
         steps: 0,
         limits: *limits,
     };
+    let mut names = BTreeSet::new();
+    for route in &parsed.routes {
+        if !names.insert(&route.name.name) {
+            let at = &route.name;
+            work.errors.push(Problem::new(
+                &at.file,
+                at.line,
+                format!("named route {} is declared twice", at.name),
+            ));
+        }
+    }
     let top = parsed.holes.first();
     let global = global::read(parsed, &mut work);
     let mut sites = Vec::with_capacity(parsed.sites.len());
@@ -301,34 +312,50 @@ fn variable((text, file, line): &(String, String, u32)) -> Variable {
     }
 }
 
-/// Host names that two sites serve on one port and path: the server refuses such a file.
+/// Host names that two sites serve on one port and path. The server refuses the file when
+/// the two addresses are written alike; else one of the sites is never reached.
 fn duplicates(parsed: &Parsed, global: &Global, work: &mut Work<'_>) -> Observed<Vec<String>> {
     let port = |port: &Observed<i64>, default: &str| match port {
         Observed::Known(port) => Ok(port.to_string()),
         Observed::Absent => Ok(default.to_owned()),
         Observed::Unknown(reason) => Err(reason.clone()),
     };
-    let ports = port(&global.http_port, "80")
-        .and_then(|http| Ok((http, port(&global.https_port, "443")?)));
+    let ports =
+        port(&global.http_port, "80").and_then(|http| Ok((http, port(&global.https_port, "443")?)));
     let (http, https) = match ports {
         Ok(ports) => ports,
         Err(reason) => return Observed::Unknown(reason),
     };
+    // Sites that are bound to different addresses of the machine do not collide.
     let mut seen = BTreeSet::new();
+    let mut texts = BTreeSet::new();
     let mut doubles = BTreeSet::new();
-    for token in parsed.sites.iter().flat_map(|site| &site.addresses) {
-        let Ok(address) = SiteAddress::parse(&token.text) else {
-            continue;
-        };
-        if !seen.insert(address.key(&http, &https)) {
-            work.problem(
-                token,
-                format!("{} is the address of two sites", token.text),
-            );
-            if !address.host.is_empty() {
+    for site in &parsed.sites {
+        let bind: Vec<&str> = site
+            .statements
+            .iter()
+            .filter(|statement| &*statement.name.text == "bind")
+            .flat_map(|statement| &statement.args)
+            .map(|token| &*token.text)
+            .collect();
+        let (mut own, mut own_texts) = (BTreeSet::new(), BTreeSet::new());
+        for token in &site.addresses {
+            let Ok(address) = SiteAddress::parse(&token.text) else {
+                continue;
+            };
+            let text = (&*token.text, bind.clone());
+            if texts.contains(&text) {
+                work.problem(token, format!("{} is the address of two sites", token.text));
+            }
+            own_texts.insert(text);
+            let key = (address.key(&http, &https), bind.clone());
+            if seen.contains(&key) && !address.host.is_empty() {
                 doubles.insert(address.host);
             }
+            own.insert(key);
         }
+        seen.append(&mut own);
+        texts.append(&mut own_texts);
     }
     Observed::Known(doubles.into_iter().collect())
 }
@@ -483,8 +510,10 @@ fn directive(statement: &Statement) -> Directive {
 
 /// Splits the matcher from a directive's arguments.
 fn matcher<'a>(name: &str, args: &'a [Token]) -> (Option<&'a Token>, &'a [Token]) {
-    let takes_none = matches!(name, "tls" | "bind" | "log" | "import" | "handle_errors" | "fs")
-        || name.starts_with('@');
+    let takes_none = matches!(
+        name,
+        "tls" | "bind" | "log" | "import" | "handle_errors" | "fs"
+    ) || name.starts_with('@');
     // With one argument only, these mean the argument and no matcher.
     let needs_more = matches!(name, "root" | "rewrite" | "invoke") && args.len() < 2;
     match args.split_first() {

@@ -12,6 +12,9 @@
 //! unknown, all others are not. (We assume that the value of a variable in the middle
 //! of a line is text of that line: it neither opens nor closes a block.)
 //!
+//! A mistake is what the format forbids. A brace or quotation mark that is never closed is
+//! one even where the server lets it pass because the file ends there.
+//!
 //! A file can be written to explode: snippets that import each other double with every
 //! line. So words, imports, depth and replaced text are counted against [`Limits`].
 

@@ -159,6 +159,10 @@ pub fn parse(
         loaded: HashMap::new(),
         out: Parsed::default(),
     };
+    if text.is_empty() {
+        let problem = Problem::new(file, 1, "the file is empty");
+        parser.out.problems.push(problem);
+    }
     let tokens = parser.load(&file.into(), text)?;
     parser.queue.extend(tokens.iter().cloned());
     while parser.next() {
@@ -241,9 +245,7 @@ impl Parser<'_> {
     /// Takes the next word when it is an argument: on the same line, and no `{`.
     fn next_arg(&mut self) -> Option<Token> {
         let is_arg = self.next_is_on_line() && self.queue.front().is_some_and(|t| !t.opens());
-        (is_arg && self.next())
-            .then(|| self.cur.clone())
-            .flatten()
+        (is_arg && self.next()).then(|| self.cur.clone()).flatten()
     }
 
     fn problem(&mut self, at: &Token, message: impl AsRef<str>) {
@@ -303,10 +305,7 @@ impl Parser<'_> {
                 }
                 self.blocks += 1;
                 if self.out.global.is_none() {
-                    self.out.global = Some(Block {
-                        line,
-                        statements,
-                    });
+                    self.out.global = Some(Block { line, statements });
                 }
             }
             Head::Snippet(token, name) => {
@@ -666,7 +665,10 @@ impl Parser<'_> {
                 }
             } else if token.closes() {
                 if nesting.pop().is_none() {
-                    self.problem(&token, "'}' on the line of a directive; it needs its own line");
+                    self.problem(
+                        &token,
+                        "'}' on the line of a directive; it needs its own line",
+                    );
                     return Ok((words, true));
                 }
             } else if &*token.text == "import" && self.is_new_line() {

@@ -201,7 +201,13 @@ fn check(statements: &[Statement], work: &mut Work<'_>) {
                     work.problem(name, "auto_https needs a value");
                 }
                 for token in &statement.args {
-                    let valid = ["off", "disable_redirects", "disable_certs", "ignore_loaded_certs", "prefer_wildcard"];
+                    let valid = [
+                        "off",
+                        "disable_redirects",
+                        "disable_certs",
+                        "ignore_loaded_certs",
+                        "prefer_wildcard",
+                    ];
                     if !token.env && !valid.contains(&&*token.text) {
                         work.problem(
                             token,

@@ -48,10 +48,30 @@ impl<'a> Work<'a> {
                 _ => {}
             }
         }
+        self.check_schemes(&addresses);
         for token in addresses {
             self.upstream(name, token, over, deep)?;
         }
         Ok(())
+    }
+
+    /// All upstreams of one proxy speak one protocol; the server refuses anything else.
+    fn check_schemes(&mut self, addresses: &[&Token]) {
+        let mut common = String::new();
+        for token in addresses.iter().filter(|token| !token.env) {
+            let Ok(dial) = address::upstream(&token.text) else {
+                continue;
+            };
+            if !common.is_empty() && dial.scheme != common {
+                self.problem(
+                    token,
+                    format!(
+                        "all upstreams of a proxy need one scheme; before this one it was {common}"
+                    ),
+                );
+            }
+            common = dial.scheme;
+        }
     }
 
     fn count(&mut self, more: usize) -> Result<(), Reason> {
@@ -208,7 +228,10 @@ fn dynamic(directive: &str, inner: &Statement, over: Option<&'static str>) -> Up
             (named("name", 1), port)
         }
         Some("srv") => (named("name", 1), Observed::Unknown(looked_up())),
-        _ => (Observed::Unknown(looked_up()), Observed::Unknown(looked_up())),
+        _ => (
+            Observed::Unknown(looked_up()),
+            Observed::Unknown(looked_up()),
+        ),
     };
     Upstream {
         address: words.join(" "),
