@@ -109,6 +109,8 @@ pub fn kind(name: &str) -> Option<&'static Kind> {
 
 /// One line a kind, sorted by name.
 static KINDS: &[Kind] = &[
+    Kind::of::<crate::kind::caddyfile::Caddyfile>(),
+    Kind::of::<crate::kind::csv::Csv>(),
     Kind::of::<crate::kind::dir::Dir>(),
     Kind::of::<crate::kind::elf::Elf>(),
     Kind::of::<crate::kind::file::File>(),
@@ -118,6 +120,7 @@ static KINDS: &[Kind] = &[
     Kind::of::<crate::kind::instance::Instance>(),
     Kind::of::<crate::kind::libc::Libc>(),
     Kind::of::<crate::kind::listeners::Listeners>(),
+    Kind::of::<crate::kind::log::Log>(),
     Kind::of::<crate::kind::mount::Mount>(),
     Kind::of::<crate::kind::netif::Netif>(),
     Kind::of::<crate::kind::os::Os>(),

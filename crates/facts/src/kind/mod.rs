@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub mod caddyfile;
+pub mod csv;
 pub mod dir;
 pub mod elf;
 pub mod file;
@@ -12,6 +14,7 @@ pub mod host;
 pub mod instance;
 pub mod libc;
 pub mod listeners;
+pub mod log;
 pub mod mount;
 pub mod netif;
 pub mod os;

@@ -1,0 +1,580 @@
+//! What the blocks mean: sites, upstreams, headers, global options.
+//!
+//! Lists are unknown where text that we do not have could add to them; a value that
+//! holds an environment placeholder is unknown where the value itself is asked for,
+//! and stands as written where the text is.
+
+mod global;
+mod proxy;
+
+use std::collections::{BTreeSet, HashMap};
+
+use runproof_model::{Observed, Reason, ReasonKind};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::address::SiteAddress;
+use super::parser::{self, Parsed, Statement};
+use super::{Hole, Limits, Problem, Token, cap};
+use crate::parse::mask;
+pub use global::{Global, Storage};
+
+/// A file, understood.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Adapted {
+    /// What is wrong with it.
+    pub errors: Vec<Problem>,
+    /// Its global options.
+    pub global: Global,
+    /// Its snippets.
+    pub snippets: Observed<Vec<Snippet>>,
+    /// Its imports.
+    pub imports: Vec<Import>,
+    /// The environment variables that it uses.
+    pub environment: Vec<Variable>,
+    /// Its sites.
+    pub sites: Observed<Vec<Site>>,
+    /// The upstreams of all sites.
+    pub upstreams: Observed<Vec<SiteUpstream>>,
+    /// The host names of all sites, sorted, each once.
+    pub hosts: Observed<Vec<String>>,
+    /// Host names that two sites serve on one port and path, sorted.
+    pub duplicate_hosts: Observed<Vec<String>>,
+}
+
+/// A snippet: `(name) { … }`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Snippet {
+    /// Its name, without the parentheses.
+    pub name: String,
+    /// The file it stands in.
+    pub file: String,
+    /// The line of its name.
+    pub line: u64,
+}
+
+/// An `import`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Import {
+    /// What it names, import arguments put in.
+    pub pattern: String,
+    /// `snippet` or `file`; a pattern of files is `file`.
+    pub kind: String,
+    /// Whether its text was found and read. A pattern that fits no file is resolved.
+    pub resolved: bool,
+    /// The file it stands in.
+    pub file: String,
+    /// The line it stands in.
+    pub line: u64,
+}
+
+/// An environment placeholder, `{$NAME}` or `{$NAME:default}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Variable {
+    /// The variable's name.
+    pub name: String,
+    /// Whether a default is written; its text is not recorded.
+    pub has_default: bool,
+    /// The file it stands in.
+    pub file: String,
+    /// The line it stands in.
+    pub line: u64,
+}
+
+/// A site.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Site {
+    /// Its addresses as written.
+    pub addresses: Vec<String>,
+    /// Its host names: lower case, without scheme, port and path; an address such as
+    /// `:443` has none. Unknown when an address depends on the environment.
+    pub hosts: Observed<Vec<String>>,
+    /// The line of its first address.
+    pub line: u64,
+    /// The file of its first address.
+    pub file: String,
+    /// The arguments of its `tls` directive; absent when it has none.
+    pub tls: Observed<Vec<String>>,
+    /// The snippets and files that it imports, directly or not.
+    pub imports: Vec<String>,
+    /// Where its proxies send requests, at whatever depth they stand.
+    pub upstreams: Observed<Vec<Upstream>>,
+    /// What its proxies do to the headers of requests, at whatever depth they stand.
+    pub headers_up: Observed<Vec<HeaderUp>>,
+    /// The directives at its top level, imports replaced by what they bring.
+    pub directives: Observed<Vec<Directive>>,
+}
+
+/// A directive of a site.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Directive {
+    /// Its name; of a named matcher, its name with the `@`.
+    pub name: String,
+    /// Its arguments without the matcher; what looks like a secret is masked.
+    pub args: Vec<String>,
+    /// The matcher before the arguments: `*`, `/path` or `@name`; empty when there is none.
+    pub matcher: String,
+    /// Whether it has a block.
+    pub block: bool,
+    /// The line it stands in.
+    pub line: u64,
+    /// The file it stands in.
+    pub file: String,
+}
+
+/// Where a proxy sends requests. A range of ports is several upstreams.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Upstream {
+    /// The address as written; of a dynamic upstream the words after `dynamic`.
+    pub address: String,
+    /// The protocol: `http`, `https`, `h2c` or `fastcgi`.
+    pub scheme: Observed<String>,
+    /// How it is reached: `tcp`, `udp`, `unix` and so on, or `dynamic`.
+    pub network: String,
+    /// The host, or the name that a dynamic upstream looks up; absent for a unix socket.
+    /// Unknown when it is a placeholder.
+    pub host: Observed<String>,
+    /// The port; absent for a unix socket. Unknown when it is a placeholder or looked up.
+    pub port: Observed<i64>,
+    /// The directive: `reverse_proxy`, `php_fastcgi` or `forward_auth`.
+    pub directive: String,
+    /// The line it stands in.
+    pub line: u64,
+}
+
+/// An upstream with its site.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SiteUpstream {
+    /// The site's first address as written.
+    pub site: String,
+    /// As in the site.
+    pub address: String,
+    /// As in the site.
+    pub scheme: Observed<String>,
+    /// As in the site.
+    pub host: Observed<String>,
+    /// As in the site.
+    pub port: Observed<i64>,
+    /// As in the site.
+    pub line: u64,
+}
+
+/// A `header_up`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HeaderUp {
+    /// The header as written: a `-` before it deletes, a `+` adds, a `?` sets a default.
+    pub name: String,
+    /// The value, or what is searched when there is a replacement; absent for a deletion.
+    /// What looks like a secret is masked.
+    pub value: Observed<String>,
+    /// The replacement, when the value is what is searched.
+    pub replacement: Observed<String>,
+    /// The line it stands in.
+    pub line: u64,
+}
+
+/// Says what a parsed file means. A limit that is reached is an error.
+pub fn adapt(parsed: &Parsed, limits: &Limits) -> Result<Adapted, Reason> {
+    let mut work = Work {
+        routes: parsed
+            .routes
+            .iter()
+            .map(|route| (&*route.name.name, route.statements.as_slice()))
+            .collect(),
+        errors: parsed.problems.clone(),
+        upstreams: 0,
+        steps: 0,
+        limits: *limits,
+    };
+    let mut names = BTreeSet::new();
+    for route in &parsed.routes {
+        if !names.insert(&route.name.name) {
+            let at = &route.name;
+            work.errors.push(Problem::new(
+                &at.file,
+                at.line,
+                format!("named route {} is declared twice", at.name),
+            ));
+        }
+    }
+    let top = parsed.holes.first();
+    let global = global::read(parsed, &mut work);
+    let mut sites = Vec::with_capacity(parsed.sites.len());
+    for site in &parsed.sites {
+        sites.push(work.site(site)?);
+    }
+    let hosts = gather(top, &sites, |site| {
+        site.hosts.as_ref().map(|hosts| hosts.to_vec())
+    })
+    .map(|hosts| {
+        let hosts: BTreeSet<String> = hosts.into_iter().collect();
+        hosts.into_iter().collect()
+    });
+    let upstreams = gather(top, &sites, |site| {
+        let name = site.addresses.first().cloned().unwrap_or_default();
+        site.upstreams.as_ref().map(|upstreams| {
+            let with_site = |upstream: &Upstream| SiteUpstream {
+                site: name.clone(),
+                address: upstream.address.clone(),
+                scheme: upstream.scheme.clone(),
+                host: upstream.host.clone(),
+                port: upstream.port.clone(),
+                line: upstream.line,
+            };
+            upstreams.iter().map(with_site).collect()
+        })
+    });
+    let duplicate_hosts = match &hosts {
+        Observed::Known(_) => duplicates(parsed, &global, &mut work),
+        Observed::Absent => Observed::Absent,
+        Observed::Unknown(reason) => Observed::Unknown(reason.clone()),
+    };
+    Ok(Adapted {
+        errors: work.errors,
+        global,
+        snippets: whole(
+            top,
+            parsed
+                .snippets
+                .iter()
+                .map(|snippet| Snippet {
+                    name: snippet.name.to_string(),
+                    file: snippet.file.to_string(),
+                    line: u64::from(snippet.line),
+                })
+                .collect(),
+        ),
+        imports: parsed.imports.iter().map(import).collect(),
+        environment: parsed.env.iter().map(variable).collect(),
+        sites: whole(top, sites),
+        upstreams,
+        hosts,
+        duplicate_hosts,
+    })
+}
+
+/// A list, unknown when a hole could add to it.
+fn whole<T>(hole: Option<&Hole>, list: Vec<T>) -> Observed<Vec<T>> {
+    match hole {
+        Some(hole) => Observed::Unknown(hole.reason.clone()),
+        None => Observed::Known(list),
+    }
+}
+
+/// The lists of all sites in one; unknown as soon as one of them is.
+fn gather<T>(
+    hole: Option<&Hole>,
+    sites: &[Site],
+    of: impl Fn(&Site) -> Observed<Vec<T>>,
+) -> Observed<Vec<T>> {
+    if let Some(hole) = hole {
+        return Observed::Unknown(hole.reason.clone());
+    }
+    let mut all = Vec::new();
+    for site in sites {
+        match of(site) {
+            Observed::Known(mut list) => all.append(&mut list),
+            Observed::Absent => {}
+            Observed::Unknown(reason) => return Observed::Unknown(reason),
+        }
+    }
+    Observed::Known(all)
+}
+
+fn import(line: &parser::ImportLine) -> Import {
+    Import {
+        pattern: mask::line(&line.pattern),
+        kind: if line.snippet { "snippet" } else { "file" }.to_owned(),
+        resolved: line.resolved,
+        file: line.file.clone(),
+        line: u64::from(line.line),
+    }
+}
+
+fn variable((text, file, line): &(String, String, u32)) -> Variable {
+    let (name, default) = match text.split_once(':') {
+        Some((name, default)) => (name, Some(default)),
+        None => (text.as_str(), None),
+    };
+    Variable {
+        name: runproof_model::text::one_line(name, 100),
+        has_default: default.is_some(),
+        file: file.clone(),
+        line: u64::from(*line),
+    }
+}
+
+/// Host names that two sites serve on one port and path. The server refuses the file when
+/// the two addresses are written alike; else one of the sites is never reached.
+fn duplicates(parsed: &Parsed, global: &Global, work: &mut Work<'_>) -> Observed<Vec<String>> {
+    let port = |port: &Observed<i64>, default: &str| match port {
+        Observed::Known(port) => Ok(port.to_string()),
+        Observed::Absent => Ok(default.to_owned()),
+        Observed::Unknown(reason) => Err(reason.clone()),
+    };
+    let ports =
+        port(&global.http_port, "80").and_then(|http| Ok((http, port(&global.https_port, "443")?)));
+    let (http, https) = match ports {
+        Ok(ports) => ports,
+        Err(reason) => return Observed::Unknown(reason),
+    };
+    // Sites that are bound to different addresses of the machine do not collide.
+    let mut seen = BTreeSet::new();
+    let mut texts = BTreeSet::new();
+    let mut doubles = BTreeSet::new();
+    for site in &parsed.sites {
+        let bind: Vec<&str> = site
+            .statements
+            .iter()
+            .filter(|statement| &*statement.name.text == "bind")
+            .flat_map(|statement| &statement.args)
+            .map(|token| &*token.text)
+            .collect();
+        let (mut own, mut own_texts) = (BTreeSet::new(), BTreeSet::new());
+        for token in &site.addresses {
+            let Ok(address) = SiteAddress::parse(&token.text) else {
+                continue;
+            };
+            let text = (&*token.text, bind.clone());
+            if texts.contains(&text) {
+                work.problem(token, format!("{} is the address of two sites", token.text));
+            }
+            own_texts.insert(text);
+            let key = (address.key(&http, &https), bind.clone());
+            if seen.contains(&key) && !address.host.is_empty() {
+                doubles.insert(address.host);
+            }
+            own.insert(key);
+        }
+        seen.append(&mut own);
+        texts.append(&mut own_texts);
+    }
+    Observed::Known(doubles.into_iter().collect())
+}
+
+/// What a file is understood with.
+struct Work<'a> {
+    routes: HashMap<&'a str, &'a [Statement]>,
+    errors: Vec<Problem>,
+    upstreams: usize,
+    steps: usize,
+    limits: Limits,
+}
+
+/// What is found in a site at whatever depth.
+#[derive(Default)]
+struct Deep<'a> {
+    upstreams: Vec<Upstream>,
+    headers_up: Vec<HeaderUp>,
+    hole: Option<&'a Hole>,
+    invoked: BTreeSet<&'a str>,
+}
+
+impl<'a> Work<'a> {
+    fn problem(&mut self, at: &Token, message: impl AsRef<str>) {
+        let problem = Problem::new(&at.file, at.line, message);
+        if self.errors.len() <= self.limits.problems && !self.errors.contains(&problem) {
+            self.errors.push(problem);
+        }
+    }
+
+    fn site(&mut self, site: &'a parser::Site) -> Result<Site, Reason> {
+        let mut deep = Deep::default();
+        self.walk(&site.statements, &mut deep, 0)?;
+        let hole = site.statements.iter().find_map(|s| s.hole.as_ref());
+        let tls = site
+            .statements
+            .iter()
+            .find(|statement| &*statement.name.text == "tls");
+        let first = site.addresses.first();
+        Ok(Site {
+            addresses: site.addresses.iter().map(|t| t.text.to_string()).collect(),
+            hosts: self.hosts(site),
+            line: first.map_or(0, |token| u64::from(token.line)),
+            file: first.map_or_else(String::new, |token| token.file.to_string()),
+            tls: match (tls, hole) {
+                (Some(tls), _) => Observed::Known(args(&tls.name.text, &tls.args)),
+                (None, Some(hole)) => Observed::Unknown(hole.reason.clone()),
+                (None, None) => Observed::Absent,
+            },
+            imports: site.imports.clone(),
+            upstreams: whole(deep.hole, deep.upstreams),
+            headers_up: whole(deep.hole, deep.headers_up),
+            directives: whole(hole, site.statements.iter().map(directive).collect()),
+        })
+    }
+
+    fn hosts(&mut self, site: &parser::Site) -> Observed<Vec<String>> {
+        let mut hosts = Vec::new();
+        for token in &site.addresses {
+            match SiteAddress::parse(&token.text) {
+                Err(message) if !token.env => self.problem(token, message),
+                Ok(_) | Err(_) if token.env => return Observed::Unknown(from_env(token)),
+                Ok(address) if !address.host.is_empty() && !hosts.contains(&address.host) => {
+                    hosts.push(address.host);
+                }
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Observed::Known(hosts)
+    }
+
+    /// Looks for proxies in statements and in the blocks that hold directives.
+    fn walk(
+        &mut self,
+        statements: &'a [Statement],
+        deep: &mut Deep<'a>,
+        depth: usize,
+    ) -> Result<(), Reason> {
+        self.steps += statements.len();
+        if self.steps > self.limits.tokens || depth > self.limits.nesting {
+            return Err(cap("statements"));
+        }
+        for statement in statements {
+            if let Some(hole) = &statement.hole {
+                deep.hole.get_or_insert(hole);
+                continue;
+            }
+            match &*statement.name.text {
+                "reverse_proxy" | "php_fastcgi" | "forward_auth" => {
+                    self.proxy(statement, deep, depth)?;
+                }
+                "handle" | "handle_path" | "handle_errors" | "route" | "intercept"
+                | "handle_response" => {
+                    if let Some(block) = &statement.block {
+                        self.walk(block, deep, depth + 1)?;
+                    }
+                }
+                "invoke" => self.invoke(statement, deep, depth)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes into the named route that is invoked, once for each site.
+    fn invoke(
+        &mut self,
+        statement: &'a Statement,
+        deep: &mut Deep<'a>,
+        depth: usize,
+    ) -> Result<(), Reason> {
+        let (_, rest) = matcher(&statement.name.text, &statement.args);
+        let Some(name) = rest.first() else {
+            return Ok(());
+        };
+        match self.routes.get(&*name.text).copied() {
+            Some(route) => {
+                if deep.invoked.insert(&name.text) {
+                    self.walk(route, deep, depth + 1)?;
+                }
+            }
+            None if name.env => {}
+            None => self.problem(name, format!("there is no named route {}", name.text)),
+        }
+        Ok(())
+    }
+}
+
+fn from_env(token: &Token) -> Reason {
+    Reason::new(
+        ReasonKind::Unsupported,
+        format!(
+            "line {}: {} depends on the environment",
+            token.line,
+            mask::line(&token.text)
+        ),
+    )
+}
+
+fn directive(statement: &Statement) -> Directive {
+    let name = &statement.name.text;
+    let (matcher, rest) = matcher(name, &statement.args);
+    Directive {
+        name: name.to_string(),
+        args: args(name, rest),
+        matcher: matcher.map_or_else(String::new, |token| token.text.to_string()),
+        block: statement.block.is_some(),
+        line: u64::from(statement.name.line),
+        file: statement.name.file.to_string(),
+    }
+}
+
+/// Splits the matcher from a directive's arguments.
+fn matcher<'a>(name: &str, args: &'a [Token]) -> (Option<&'a Token>, &'a [Token]) {
+    let takes_none = matches!(
+        name,
+        "tls" | "bind" | "log" | "import" | "handle_errors" | "fs"
+    ) || name.starts_with('@');
+    // With one argument only, these mean the argument and no matcher.
+    let needs_more = matches!(name, "root" | "rewrite" | "invoke") && args.len() < 2;
+    match args.split_first() {
+        Some((first, rest)) if !takes_none && !needs_more => {
+            let text = &*first.text;
+            if text == "*" || text.starts_with('/') || text.starts_with('@') {
+                (Some(first), rest)
+            } else {
+                (None, args)
+            }
+        }
+        _ => (None, args),
+    }
+}
+
+/// Arguments as text, with secrets masked.
+fn args(name: &str, args: &[Token]) -> Vec<String> {
+    // What follows the first argument of these is a credential or leads to one.
+    let keep = match name {
+        "acme_dns" | "dns" | "acme_eab" | "storage" => 1,
+        "basic_auth" | "basicauth" => 2,
+        _ => usize::MAX,
+    };
+    let mut mask_next = false;
+    args.iter()
+        .enumerate()
+        .map(|(index, token)| {
+            let is_path = token.text.starts_with('/');
+            let is_placeholder = token.is_env_only();
+            let masked = (index >= keep && !is_path && !is_placeholder)
+                || (std::mem::take(&mut mask_next) && !is_placeholder);
+            if masked {
+                mask::MASK.to_owned()
+            } else {
+                mask_next = mask::is_secret_name(&token.text) && !token.text.contains(['=', '{']);
+                mask_default(&mask::line(&token.text))
+            }
+        })
+        .collect()
+}
+
+/// Takes the default out of environment placeholders whose name announces a secret.
+fn mask_default(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("{$") {
+        let (before, after) = rest.split_at(start);
+        out.push_str(before);
+        let end = after.find('}').map_or(after.len(), |end| end + 1);
+        let (span, tail) = after.split_at(end);
+        match span.split_once(':') {
+            Some((name, _)) if mask::is_secret_name(name) => {
+                out.push_str(name);
+                out.push(':');
+                out.push_str(mask::MASK);
+                out.push('}');
+            }
+            _ => out.push_str(span),
+        }
+        rest = tail;
+    }
+    out.push_str(rest);
+    out
+}
