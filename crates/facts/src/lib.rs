@@ -11,6 +11,7 @@ pub mod content;
 pub mod fact;
 pub mod kind;
 pub mod open_map;
+pub mod parse;
 pub mod proc_table;
 pub mod quote;
 pub mod registry;
