@@ -8,6 +8,7 @@
 pub mod answer;
 pub mod ask;
 pub mod content;
+pub mod environ;
 pub mod fact;
 pub mod kind;
 pub mod open_map;

@@ -108,7 +108,12 @@ pub fn kind(name: &str) -> Option<&'static Kind> {
 }
 
 /// One line a kind, sorted by name.
-static KINDS: &[Kind] = &[Kind::of::<crate::kind::file::File>()];
+static KINDS: &[Kind] = &[
+    Kind::of::<crate::kind::dotenv::Dotenv>(),
+    Kind::of::<crate::kind::file::File>(),
+    Kind::of::<crate::kind::process::Processes>(),
+    Kind::of::<crate::kind::unit::Unit>(),
+];
 
 fn schema<T: schemars::JsonSchema>() -> Schema {
     SchemaSettings::draft2020_12()

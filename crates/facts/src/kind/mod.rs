@@ -3,7 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub mod dotenv;
 pub mod file;
+pub mod process;
+pub mod unit;
 
 /// The main argument of a kind that has none: written `{}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
