@@ -9,6 +9,7 @@ pub mod access;
 pub mod answer;
 pub mod ask;
 pub mod content;
+pub mod environ;
 pub mod fact;
 pub mod kind;
 pub mod look;

@@ -112,6 +112,7 @@ static KINDS: &[Kind] = &[
     Kind::of::<crate::kind::caddyfile::Caddyfile>(),
     Kind::of::<crate::kind::csv::Csv>(),
     Kind::of::<crate::kind::dir::Dir>(),
+    Kind::of::<crate::kind::dotenv::Dotenv>(),
     Kind::of::<crate::kind::elf::Elf>(),
     Kind::of::<crate::kind::file::File>(),
     Kind::of::<crate::kind::firewall::Firewall>(),
@@ -124,7 +125,9 @@ static KINDS: &[Kind] = &[
     Kind::of::<crate::kind::mount::Mount>(),
     Kind::of::<crate::kind::netif::Netif>(),
     Kind::of::<crate::kind::os::Os>(),
+    Kind::of::<crate::kind::process::Processes>(),
     Kind::of::<crate::kind::resolv::Resolv>(),
+    Kind::of::<crate::kind::unit::Unit>(),
     Kind::of::<crate::kind::user::User>(),
 ];
 

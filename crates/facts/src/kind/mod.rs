@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 pub mod caddyfile;
 pub mod csv;
 pub mod dir;
+pub mod dotenv;
 pub mod elf;
 pub mod file;
 pub mod firewall;
@@ -18,7 +19,9 @@ pub mod log;
 pub mod mount;
 pub mod netif;
 pub mod os;
+pub mod process;
 pub mod resolv;
+pub mod unit;
 pub mod user;
 
 /// The main argument of a kind that has none: written `{}`.

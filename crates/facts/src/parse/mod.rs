@@ -1,6 +1,7 @@
 //! Pure parsers of formats that others defined, too big to stand beside the kind that uses them.
 
 pub mod caddyfile;
+pub mod dotenv;
 pub mod elf;
 pub mod ifupdown;
 pub mod iptables;
@@ -10,3 +11,4 @@ pub(crate) mod mask;
 pub mod mountinfo;
 pub mod nft;
 pub mod os_release;
+pub mod systemd;

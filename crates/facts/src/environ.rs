@@ -1,0 +1,123 @@
+//! The environment of a running process, as `/proc` shows it.
+
+use std::collections::HashMap;
+
+use runproof_model::{Observed, Reason, ReasonKind};
+
+use crate::answer::Answers;
+use crate::ask::{Ask, Command};
+use crate::open_map::OpenMap;
+use crate::secret::{Key, Secret};
+
+/// The look at the environment of process `pid`.
+pub fn ask(pid: u32) -> Ask {
+    Ask::Run(Command {
+        seconds: 5,
+        cap: 1 << 20,
+        ..Command::new("environ", r#"exec cat -- "/proc/$1/environ""#).args([pid.to_string()])
+    })
+}
+
+/// The variables; absent when the process ended. A process may write over its
+/// own environment, so this is what it was started with only as far as it left it alone.
+pub fn read(answers: &Answers, pid: u32) -> Observed<HashMap<String, String>> {
+    let ran = match answers.run(&ask(pid)) {
+        Ok(ran) => ran,
+        Err(reason) => return Observed::Unknown(reason),
+    };
+    if ran.code != 0 {
+        let text = ran.out.trim();
+        return if text.ends_with("No such file or directory") || text.ends_with("No such process") {
+            Observed::Absent
+        } else if text.ends_with("Permission denied") || text.ends_with("Operation not permitted") {
+            Observed::unknown(ReasonKind::Permission, text)
+        } else {
+            Observed::unknown(ReasonKind::Failed, text)
+        };
+    }
+    let mut variables = HashMap::new();
+    for entry in ran.out.split('\0').filter(|entry| !entry.is_empty()) {
+        let Some((name, value)) = entry.split_once('=') else {
+            return Observed::unknown(
+                ReasonKind::Garbled,
+                format!("process {pid} has written over its environment"),
+            );
+        };
+        // Of two, `getenv` returns the first.
+        variables
+            .entry(name.to_owned())
+            .or_insert_with(|| value.to_owned());
+    }
+    Observed::Known(variables)
+}
+
+/// The declared variables, plain and secret; of an unknown environment each one is unknown.
+pub fn declared<'a>(
+    plain: &[String],
+    secret: &[String],
+    key: &Key,
+    find: impl Fn(&str) -> Observed<&'a str>,
+) -> (OpenMap<String>, OpenMap<Secret>) {
+    (
+        OpenMap::declared(plain, |name| find(name).map(str::to_owned)),
+        OpenMap::declared(secret, |name| {
+            find(name).map(|value| Secret::of(value.as_bytes(), key))
+        }),
+    )
+}
+
+/// Looks a name up in variables that may be unknown.
+pub fn lookup<'a>(
+    variables: &'a Observed<HashMap<String, String>>,
+    name: &str,
+) -> Observed<&'a str> {
+    match variables {
+        Observed::Known(map) => map.get(name).map(String::as_str).into(),
+        Observed::Absent => Observed::Absent,
+        Observed::Unknown(reason) => Observed::Unknown(reason.clone()),
+    }
+}
+
+/// Refuses what cannot be the name of a variable.
+pub(crate) fn check_names<'a>(names: impl IntoIterator<Item = &'a String>) -> Result<(), String> {
+    for name in names {
+        let valid = !name.is_empty()
+            && name.len() <= 255
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.');
+        if !valid {
+            return Err(format!("{name:?} is not the name of a variable"));
+        }
+    }
+    Ok(())
+}
+
+/// The reason for what nobody could look at because there are too many.
+pub(crate) fn too_many(what: &str, max: usize) -> Reason {
+    Reason::new(ReasonKind::CapReached, format!("more than {max} {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closed_environment_is_unknown_and_an_ended_process_has_none() {
+        let look = |code, out: &str| read(&Answers::new().with(ask(5), code, out), 5);
+        assert!(
+            matches!(look(1, "cat: /proc/5/environ: Permission denied\n"), Observed::Unknown(r) if r.kind == ReasonKind::Permission)
+        );
+        assert_eq!(
+            look(1, "cat: /proc/5/environ: No such file or directory\n"),
+            Observed::Absent
+        );
+        assert!(
+            matches!(look(0, "nginx: master process"), Observed::Unknown(r) if r.kind == ReasonKind::Garbled)
+        );
+        let Observed::Known(map) = look(0, "A=1\0B=2=3\0A=4\0") else {
+            panic!()
+        };
+        assert_eq!((map["A"].as_str(), map["B"].as_str()), ("1", "2=3"));
+    }
+}

@@ -1,0 +1,571 @@
+//! A systemd unit: what its manager says, what its files say, what its process runs with.
+
+mod files;
+mod manager;
+
+use std::collections::HashMap;
+
+use runproof_model::{Observed, Reason, ReasonKind};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::answer::Answers;
+use crate::ask::Ask;
+use crate::environ;
+use crate::fact::{Context, Fact, Reading};
+use crate::open_map::OpenMap;
+use crate::parse::systemd::name::UnitName;
+use crate::parse::systemd::show::Properties;
+use crate::parse::systemd::time;
+use crate::proc_table;
+use crate::quote::sh;
+use crate::scrub;
+use crate::secret::Secret;
+
+use files::Merged;
+use manager::{flag, list, moment, parsed, text};
+
+/// Which unit, and what of its environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UnitQuery {
+    /// Its name; without a suffix a service.
+    pub unit: String,
+    /// Variables of its environment whose values are plain.
+    #[serde(default)]
+    pub environment: Vec<String>,
+    /// Variables of its environment whose values are secret.
+    #[serde(default)]
+    pub secret_environment: Vec<String>,
+}
+
+/// A systemd unit. Unless a field says otherwise, it is what the running manager has loaded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Unit {
+    /// Whether systemd knows the unit; with a dead manager, whether its file is there.
+    pub exists: Observed<bool>,
+    /// `loaded`, `masked`, `bad-setting`, `error`.
+    pub load_state: Observed<String>,
+    /// `active`, `inactive`, `failed`, `activating`, …
+    pub active_state: Observed<String>,
+    /// The state in the words of its type: `running`, `dead`, `exited`, …
+    pub sub_state: Observed<String>,
+    /// `enabled`, `disabled`, `static`, `masked`, …; absent for a unit without a file.
+    pub enabled: Observed<String>,
+    /// The unit file; with a dead manager, the one on disk.
+    pub fragment_path: Observed<String>,
+    /// The drop-ins; with a dead manager, those on disk.
+    pub drop_in_paths: Observed<Vec<String>>,
+    /// Whether files changed since the manager read them.
+    pub needs_reload: Observed<bool>,
+    /// The main process; absent when none runs.
+    pub main_pid: Observed<u32>,
+    /// The user it runs as: `root` when the unit names none.
+    pub user: Observed<String>,
+    /// The group it runs as; absent when the unit names none and the user is not root.
+    pub group: Observed<String>,
+    /// `simple`, `exec`, `forking`, `oneshot`, `notify`, …
+    pub r#type: Observed<String>,
+    /// `no`, `always`, `on-failure`, …
+    pub restart: Observed<String>,
+    /// Pause before a restart in seconds; `infinity` is the largest number.
+    pub restart_sec: Observed<f64>,
+    /// How often it was restarted automatically.
+    pub n_restarts: Observed<u64>,
+    /// The commands of `ExecStart=`.
+    pub exec_start: Observed<Vec<Exec>>,
+    /// The declared plain variables of `Environment=`; those from files are not among them.
+    #[schemars(extend("x-keys" = "environment"))]
+    pub environment: OpenMap<String>,
+    /// The declared secret variables of `Environment=`.
+    #[schemars(extend("x-keys" = "secret_environment"))]
+    pub secret_environment: OpenMap<Secret>,
+    /// The files of `EnvironmentFile=`.
+    pub environment_files: Observed<Vec<EnvironmentFile>>,
+    /// Where standard output goes; the path behind `append:` is known when files and manager agree.
+    pub standard_output: Observed<String>,
+    /// Where standard error goes; the path behind `append:` is known when files and manager agree.
+    pub standard_error: Observed<String>,
+    /// The units after which it starts, sorted.
+    pub after: Observed<Vec<String>>,
+    /// The units that it wants, sorted.
+    pub wants: Observed<Vec<String>>,
+    /// The units that it requires, sorted.
+    pub requires: Observed<Vec<String>>,
+    /// When the main process last started, in whole seconds since 1970.
+    pub started: Observed<f64>,
+    /// Since when it is active, in whole seconds since 1970.
+    pub active_since: Observed<f64>,
+    /// `success`, `exit-code`, `signal`, `timeout`, …
+    pub result: Observed<String>,
+    /// Exit status of the main process.
+    pub exec_main_status: Observed<i64>,
+    /// What the files on disk come to, merged as systemd would after a reload.
+    pub disk: Observed<Disk>,
+    /// The main process as it runs; absent when none runs.
+    pub running: Observed<Running>,
+}
+
+/// A command of `ExecStart=`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Exec {
+    /// The program.
+    pub path: String,
+    /// Its arguments, the zeroth first, secrets masked. The manager shows them
+    /// joined; where one ends is known only when a command on disk joins to the same.
+    pub argv: Observed<Vec<String>>,
+    /// Its arguments joined with single spaces, secrets masked.
+    pub command: String,
+}
+
+/// A file of `EnvironmentFile=`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EnvironmentFile {
+    /// Absolute path; may hold a pattern.
+    pub path: String,
+    /// Whether it may be missing.
+    pub optional: bool,
+}
+
+/// What the files of a unit come to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Disk {
+    /// The unit file.
+    pub fragment_path: String,
+    /// The drop-ins in the order in which they apply.
+    pub drop_in_paths: Vec<String>,
+    /// The user: `root` when the files name none.
+    pub user: Observed<String>,
+    /// `Group=`; absent when the files name none and the user is not root.
+    pub group: Observed<String>,
+    /// `Restart=`; `no` when the files do not say.
+    pub restart: Observed<String>,
+    /// The commands of `ExecStart=`.
+    pub exec_start: Observed<Vec<Exec>>,
+    /// The declared plain variables of `Environment=`.
+    #[schemars(extend("x-keys" = "environment"))]
+    pub environment: OpenMap<String>,
+    /// The declared secret variables of `Environment=`.
+    #[schemars(extend("x-keys" = "secret_environment"))]
+    pub secret_environment: OpenMap<Secret>,
+    /// The files of `EnvironmentFile=`.
+    pub environment_files: Observed<Vec<EnvironmentFile>>,
+    /// `StandardOutput=`, such as `append:/opt/gbo/logs/out.log`; absent when the files do not say.
+    pub standard_output: Observed<String>,
+    /// `StandardError=`; absent when the files do not say.
+    pub standard_error: Observed<String>,
+    /// What systemd ignores or refuses.
+    pub problems: Observed<Vec<Problem>>,
+}
+
+/// Something in the files that systemd ignores or refuses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Problem {
+    /// The file.
+    pub path: String,
+    /// The line, counted from 1; 0 when it concerns the whole.
+    pub line: u32,
+    /// What is wrong, without values.
+    pub message: String,
+    /// Whether systemd refuses the unit because of it.
+    pub fatal: bool,
+}
+
+/// The main process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Running {
+    /// Its program, with ` (deleted)` behind it when the file is gone.
+    pub exe: Observed<String>,
+    /// The declared plain variables it was started with.
+    #[schemars(extend("x-keys" = "environment"))]
+    pub environment: OpenMap<String>,
+    /// The declared secret variables it was started with.
+    #[schemars(extend("x-keys" = "secret_environment"))]
+    pub secret_environment: OpenMap<Secret>,
+    /// When it started, in seconds since 1970.
+    pub started: Observed<f64>,
+}
+
+impl Fact for Unit {
+    const KIND: &'static str = "unit";
+    const ABOUT: &'static str = "A systemd unit: state, commands, user, environment and files as the manager loaded them, as they stand on disk, and as its process runs.";
+    type Query = UnitQuery;
+
+    fn check(query: &UnitQuery) -> Result<(), String> {
+        UnitName::new(&query.unit)
+            .map_err(|why| format!("the name of the unit {:?} {why}", query.unit))?;
+        environ::check_names(query.environment.iter().chain(&query.secret_environment))
+    }
+
+    fn asks(query: &UnitQuery) -> Vec<Ask> {
+        match UnitName::new(&query.unit) {
+            Ok(unit) => vec![manager::ask(&unit), files::ask(&unit)],
+            Err(_) => Vec::new(),
+        }
+    }
+
+    fn read(query: &UnitQuery, answers: &Answers, context: &Context) -> Reading<Self> {
+        let unit = match UnitName::new(&query.unit) {
+            Ok(unit) => unit,
+            Err(why) => return Reading::Done(Observed::unknown(ReasonKind::Defect, why)),
+        };
+        let shown = manager::read(answers, &unit);
+        let listed = files::listed(answers, &unit);
+        let pid = shown
+            .as_ref()
+            .ok()
+            .and_then(Option::as_ref)
+            .map_or(Observed::Absent, main_pid);
+        let mut more = listed.as_ref().map(files::Files::asks).unwrap_or_default();
+        if let Observed::Known(pid) = pid {
+            more.extend(proc_table::asks());
+            more.push(environ::ask(pid));
+        }
+        more.retain(|ask| !answers.contains(ask));
+        if !more.is_empty() {
+            return Reading::More(more);
+        }
+        let merged = match &listed {
+            Ok(files) => files.merged(answers, &unit),
+            Err(reason) => Observed::Unknown(reason.clone()),
+        };
+        let look = Look {
+            query,
+            context,
+            unit: &unit,
+        };
+        let disk = look.disk(&listed, &merged);
+        let mut fact = match &shown {
+            Ok(Some(properties)) => look.loaded(properties, &merged),
+            Ok(None) => look.nothing(&Observed::Absent),
+            Err(reason) => look.nothing(&Observed::Unknown(reason.clone())),
+        };
+        match &shown {
+            Ok(Some(_)) => fact.exists = Observed::Known(true),
+            Ok(None) => fact.exists = Observed::Known(false),
+            Err(_) => {
+                // The manager is silent, but a file that we saw is there.
+                if let Observed::Known(disk) = &disk {
+                    fact.exists = Observed::Known(true);
+                    fact.fragment_path = Observed::Known(disk.fragment_path.clone());
+                    fact.drop_in_paths = Observed::Known(disk.drop_in_paths.clone());
+                }
+            }
+        }
+        fact.running = match (&shown, pid) {
+            (Err(reason), _) => Observed::Unknown(reason.clone()),
+            (Ok(_), Observed::Unknown(reason)) => Observed::Unknown(reason),
+            (Ok(_), Observed::Absent) => Observed::Absent,
+            (Ok(_), Observed::Known(pid)) => look.running(answers, pid),
+        };
+        fact.disk = disk;
+        Reading::Done(Observed::Known(fact))
+    }
+
+    fn by_hand(query: &UnitQuery) -> String {
+        let name = sh(&query.unit);
+        format!("systemctl status {name}; systemctl cat {name}; systemctl show {name}")
+    }
+}
+
+/// The main process; absent when there is none.
+fn main_pid(properties: &Properties) -> Observed<u32> {
+    match parsed(properties, "MainPID", |value| value.parse().ok()) {
+        Observed::Known(0) => Observed::Absent,
+        pid => pid,
+    }
+}
+
+/// What every part of the fact is made with.
+struct Look<'a> {
+    query: &'a UnitQuery,
+    context: &'a Context,
+    unit: &'a UnitName,
+}
+
+impl Look<'_> {
+    fn declared<'v>(
+        &self,
+        find: impl Fn(&str) -> Observed<&'v str>,
+    ) -> (OpenMap<String>, OpenMap<Secret>) {
+        environ::declared(
+            &self.query.environment,
+            &self.query.secret_environment,
+            &self.context.key,
+            find,
+        )
+    }
+
+    /// Every field of the manager absent, or unknown for one reason.
+    fn nothing(&self, why: &Observed<()>) -> Unit {
+        fn no<T>(why: &Observed<()>) -> Observed<T> {
+            match why {
+                Observed::Known(()) | Observed::Absent => Observed::Absent,
+                Observed::Unknown(reason) => Observed::Unknown(reason.clone()),
+            }
+        }
+        let (environment, secret_environment) = self.declared(|_| no(why));
+        Unit {
+            exists: no(why),
+            load_state: no(why),
+            active_state: no(why),
+            sub_state: no(why),
+            enabled: no(why),
+            fragment_path: no(why),
+            drop_in_paths: no(why),
+            needs_reload: no(why),
+            main_pid: no(why),
+            user: no(why),
+            group: no(why),
+            r#type: no(why),
+            restart: no(why),
+            restart_sec: no(why),
+            n_restarts: no(why),
+            exec_start: no(why),
+            environment,
+            secret_environment,
+            environment_files: no(why),
+            standard_output: no(why),
+            standard_error: no(why),
+            after: no(why),
+            wants: no(why),
+            requires: no(why),
+            started: no(why),
+            active_since: no(why),
+            result: no(why),
+            exec_main_status: no(why),
+            disk: no(why),
+            running: no(why),
+        }
+    }
+
+    /// What the manager has loaded.
+    fn loaded(&self, shown: &Properties, merged: &Observed<Merged>) -> Unit {
+        let variables: Observed<HashMap<String, String>> = match shown.environment() {
+            Some(map) => Observed::Known(map),
+            None if shown.raw("Environment").is_none() => Observed::Absent,
+            None => Observed::unknown(ReasonKind::Garbled, "systemctl show: Environment"),
+        };
+        let (environment, secret_environment) =
+            self.declared(|name| environ::lookup(&variables, name));
+        let sorted = |key: &str| {
+            list(shown, key, |shown| {
+                let mut words = shown.words(key)?;
+                words.sort();
+                Some(words)
+            })
+        };
+        let user = self.user(shown);
+        let group = match text(shown, "Group") {
+            Observed::Absent if user == Observed::Known("root".to_owned()) => {
+                Observed::Known("root".to_owned())
+            }
+            group => group,
+        };
+        let reload = flag(shown, "NeedDaemonReload");
+        // `show` leaves out the path behind `append:`; the files have it, when they are what was loaded.
+        let stream = |key: &str, on_disk: fn(&Merged) -> &Option<String>| {
+            text(shown, key).map(|mode| match (&reload, merged.known().map(on_disk)) {
+                (Observed::Known(false), Some(Some(full)))
+                    if full
+                        .strip_prefix(&mode)
+                        .is_some_and(|rest| rest.starts_with(':')) =>
+                {
+                    full.clone()
+                }
+                _ => mode,
+            })
+        };
+        Unit {
+            exists: Observed::Known(true),
+            load_state: text(shown, "LoadState"),
+            active_state: text(shown, "ActiveState"),
+            sub_state: text(shown, "SubState"),
+            enabled: text(shown, "UnitFileState"),
+            fragment_path: text(shown, "FragmentPath"),
+            drop_in_paths: list(shown, "DropInPaths", |shown| shown.words("DropInPaths")),
+            standard_output: stream("StandardOutput", |merged| &merged.standard_output),
+            standard_error: stream("StandardError", |merged| &merged.standard_error),
+            needs_reload: reload,
+            main_pid: main_pid(shown),
+            user,
+            group,
+            r#type: text(shown, "Type"),
+            restart: text(shown, "Restart"),
+            restart_sec: parsed(shown, "RestartUSec", |value| {
+                time::span(value).map(|seconds| seconds.min(f64::MAX))
+            }),
+            n_restarts: parsed(shown, "NRestarts", |value| value.parse().ok()),
+            exec_start: self.shown_commands(shown, merged),
+            environment,
+            secret_environment,
+            environment_files: list(shown, "EnvironmentFiles", |shown| {
+                Some(
+                    shown
+                        .environment_files()?
+                        .into_iter()
+                        .map(|(path, optional)| EnvironmentFile { path, optional })
+                        .collect(),
+                )
+            }),
+            after: sorted("After"),
+            wants: sorted("Wants"),
+            requires: sorted("Requires"),
+            started: moment(shown, "ExecMainStartTimestamp"),
+            active_since: moment(shown, "ActiveEnterTimestamp"),
+            result: text(shown, "Result"),
+            exec_main_status: parsed(shown, "ExecMainStatus", |value| value.parse().ok()),
+            disk: Observed::Absent,
+            running: Observed::Absent,
+        }
+    }
+
+    /// The effective user of a unit of the system manager.
+    fn user(&self, shown: &Properties) -> Observed<String> {
+        match (shown.raw("User"), shown.text("DynamicUser")) {
+            (Some(""), Some("yes")) => Observed::unknown(
+                ReasonKind::Unsupported,
+                "the user is made when the unit starts (DynamicUser=)",
+            ),
+            (Some(""), _) => Observed::Known("root".to_owned()),
+            (Some(user), _) => Observed::Known(user.to_owned()),
+            // A unit that runs nothing has no such property.
+            (None, _) => Observed::Absent,
+        }
+    }
+
+    fn shown_commands(&self, shown: &Properties, merged: &Observed<Merged>) -> Observed<Vec<Exec>> {
+        let commands = list(shown, "ExecStart", Properties::exec_start);
+        commands.map(|commands| {
+            commands
+                .into_iter()
+                .map(|command| {
+                    let on_disk = merged.known().and_then(|merged| {
+                        merged.exec_start.iter().find(|known| {
+                            known.path == command.path && known.argv.join(" ") == command.line
+                        })
+                    });
+                    let argv = match on_disk {
+                        Some(known) => Observed::Known(scrub::argv(&known.argv)),
+                        None => Observed::unknown(
+                            ReasonKind::Unsupported,
+                            "systemctl shows the arguments joined, and no command on disk joins to the same",
+                        ),
+                    };
+                    let masked = match &argv {
+                        Observed::Known(argv) => argv.join(" "),
+                        Observed::Absent | Observed::Unknown(_) => scrub::line(&command.line),
+                    };
+                    Exec {
+                        path: command.path,
+                        argv,
+                        command: masked,
+                    }
+                })
+                .collect()
+        })
+    }
+
+    fn disk(
+        &self,
+        listed: &Result<files::Files, Reason>,
+        merged: &Observed<Merged>,
+    ) -> Observed<Disk> {
+        let Ok(files) = listed else {
+            return merged.clone().and_then(|_| Observed::Absent);
+        };
+        merged.as_ref().map(|merged| {
+            let (environment, secret_environment) =
+                self.declared(|name| merged.environment.get(name).map(String::as_str).into());
+            let is_service = self.unit.kind() == "service";
+            let root = || is_service.then(|| "root".to_owned());
+            let user = merged.user.clone().or_else(root);
+            let group = match (&merged.group, user.as_deref()) {
+                (None, Some("root")) => root(),
+                (group, _) => group.clone(),
+            };
+            Disk {
+                fragment_path: files.fragment.clone().unwrap_or_default(),
+                drop_in_paths: files.drop_ins.clone(),
+                user: user.into(),
+                group: group.into(),
+                restart: merged
+                    .restart
+                    .clone()
+                    .or_else(|| is_service.then(|| "no".to_owned()))
+                    .into(),
+                exec_start: Observed::Known(
+                    merged
+                        .exec_start
+                        .iter()
+                        .map(|command| {
+                            let argv = scrub::argv(&command.argv);
+                            Exec {
+                                path: command.path.clone(),
+                                command: argv.join(" "),
+                                argv: Observed::Known(argv),
+                            }
+                        })
+                        .collect(),
+                ),
+                environment,
+                secret_environment,
+                environment_files: Observed::Known(
+                    merged
+                        .environment_files
+                        .iter()
+                        .map(|file| EnvironmentFile {
+                            path: file.path.clone(),
+                            optional: file.optional,
+                        })
+                        .collect(),
+                ),
+                standard_output: merged.standard_output.clone().into(),
+                standard_error: merged.standard_error.clone().into(),
+                problems: Observed::Known(
+                    merged
+                        .problems
+                        .iter()
+                        .map(|problem| Problem {
+                            path: problem.path.clone(),
+                            line: problem.line,
+                            message: problem.message.clone(),
+                            fatal: problem.fatal,
+                        })
+                        .collect(),
+                ),
+            }
+        })
+    }
+
+    fn running(&self, answers: &Answers, pid: u32) -> Observed<Running> {
+        let variables = environ::read(answers, pid);
+        let proc = proc_table::read(answers).and_then(|table| {
+            let found = table.into_iter().find(|proc| proc.pid == pid);
+            match found {
+                Some(proc) => Observed::Known(proc),
+                None => Observed::unknown(
+                    ReasonKind::Failed,
+                    format!("the main process {pid} ended while we looked"),
+                ),
+            }
+        });
+        let (environment, secret_environment) =
+            self.declared(|name| environ::lookup(&variables, name));
+        Observed::Known(Running {
+            exe: proc.clone().and_then(|proc| proc.exe),
+            environment,
+            secret_environment,
+            started: proc.and_then(|proc| proc.started),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
