@@ -68,7 +68,7 @@ fn site_value(site: &Site) -> Value {
             NodeRef::Hypervisor(_) | NodeRef::Absent(_) => None,
         })
         .collect();
-    json!({ "name": site.site, "profile": site.profile, "nodes": nodes })
+    json!({ "name": site.site, "profile": site.profile, "engine": site.reach.engine.as_str(), "nodes": nodes })
 }
 
 struct Binder<'a> {

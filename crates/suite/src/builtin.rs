@@ -8,7 +8,24 @@ pub(crate) const SOURCES: &str = include_str!("../../../suites/sources.yaml");
 pub(crate) const CONFLICTS: &str = include_str!("../../../suites/conflicts.yaml");
 
 /// One line a file, by its path below `suites/`; a test compares it with the folder.
-static FILES: &[(&str, &str)] = &[("conflicts.yaml", CONFLICTS), ("sources.yaml", SOURCES)];
+static FILES: &[(&str, &str)] = &[
+    ("botui.yaml", include_str!("../../../suites/botui.yaml")),
+    ("cache.yaml", include_str!("../../../suites/cache.yaml")),
+    ("caddy.yaml", include_str!("../../../suites/caddy.yaml")),
+    ("ct.yaml", include_str!("../../../suites/ct.yaml")),
+    ("conflicts.yaml", CONFLICTS),
+    ("drive.yaml", include_str!("../../../suites/drive.yaml")),
+    ("env.yaml", include_str!("../../../suites/env.yaml")),
+    ("fw.yaml", include_str!("../../../suites/fw.yaml")),
+    ("glibc.yaml", include_str!("../../../suites/glibc.yaml")),
+    ("log.yaml", include_str!("../../../suites/log.yaml")),
+    ("net.yaml", include_str!("../../../suites/net.yaml")),
+    ("path.yaml", include_str!("../../../suites/path.yaml")),
+    ("profiles/incus.yaml", include_str!("../../../suites/profiles/incus.yaml")),
+    ("profiles/lxd.yaml", include_str!("../../../suites/profiles/lxd.yaml")),
+    ("sources.yaml", SOURCES),
+    ("svc.yaml", include_str!("../../../suites/svc.yaml")),
+];
 
 /// Every file of the library.
 pub(crate) fn files() -> Vec<SourceFile> {

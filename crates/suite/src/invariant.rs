@@ -28,6 +28,9 @@ pub const MAX_WITHIN: Duration = Duration::from_secs(600);
 pub struct Invariant {
     /// Its name for all time: lower-case words joined by `-`, unique over all suites; the ledger's identifier where it has one.
     pub id: Located<String>,
+    /// Statements of the ledger that it decides beside the one of its own name.
+    #[serde(default)]
+    pub covers: Vec<Located<String>>,
     /// The statement in a few words.
     pub title: String,
     /// The profiles whose documents state it; a profile that inherits from one of them is meant too.

@@ -256,6 +256,7 @@ impl<'a> Lint<'a> {
                 [
                     ("name", Type::String),
                     ("profile", Type::String),
+                    ("engine", Type::String),
                     ("nodes", Type::Map(std::sync::Arc::new(Type::String))),
                 ],
             ),
