@@ -102,24 +102,27 @@ fn ask(target: &Target) -> Ask {
 }
 
 /// The imported files as the answers know them.
-struct Looks<'a>(&'a Answers);
+struct Looks<'a> {
+    answers: &'a Answers,
+    main: &'a str,
+}
 
 impl Source for Looks<'_> {
     fn find(&self, target: &Target) -> Found {
         let ask = ask(target);
-        if let Err(reason) = may_look(target) {
+        if let Err(reason) = may_look(self.main, target) {
             return Found::Unknown(reason);
         }
-        if !self.0.contains(&ask) {
+        if !self.answers.contains(&ask) {
             return Found::NotYet;
         }
         match target {
-            Target::File(path) => match self.0.text(&ask) {
+            Target::File(path) => match self.answers.text(&ask) {
                 Observed::Known(text) => Found::Files(vec![(path.clone(), Ok(text))]),
                 Observed::Absent => Found::Missing,
                 Observed::Unknown(reason) => Found::Unknown(reason),
             },
-            Target::Glob(_) => match self.0.bytes(&ask) {
+            Target::Glob(_) => match self.answers.bytes(&ask) {
                 Observed::Known(bytes) => match files(bytes) {
                     Some(files) => Found::Files(files),
                     None => Found::Unknown(Reason::new(ReasonKind::Garbled, "import-glob")),
@@ -131,21 +134,32 @@ impl Source for Looks<'_> {
     }
 }
 
-/// Refuses paths that are never read, and patterns that the shell reads otherwise.
-/// The site's own allow-list is asked by whoever looks.
-fn may_look(target: &Target) -> Result<(), Reason> {
-    let path = match target {
-        Target::File(path) | Target::Glob(path) => path,
-    };
+/// Refuses what must not be looked at. The site's own allow-list is asked for single files
+/// by whoever looks; it cannot be asked for a pattern, so a pattern has to lead to where
+/// the file itself stands (which the allow-list has) or to a documented place.
+fn may_look(main: &str, target: &Target) -> Result<(), Reason> {
+    let (Target::File(path) | Target::Glob(path)) = target;
     if let Err(why) = check_path(path) {
         return Err(Reason::new(ReasonKind::Unsupported, why));
     }
-    match target {
-        Target::Glob(pattern) if pattern.contains('\\') => Err(Reason::new(
+    let Target::Glob(pattern) = target else {
+        return Ok(());
+    };
+    if pattern.contains('\\') {
+        return Err(Reason::new(
             ReasonKind::Unsupported,
             format!("import {pattern} holds a backslash"),
-        )),
-        Target::Glob(_) | Target::File(_) => Ok(()),
+        ));
+    }
+    let folder = main.rfind('/').map_or(main, |at| &main[..=at]);
+    let near = folder.len() > 1 && pattern.starts_with(folder);
+    if near || ContentPolicy::default().allows(pattern) {
+        Ok(())
+    } else {
+        Err(Reason::new(
+            ReasonKind::NotAllowed,
+            format!("import {pattern} leads away from the folder of the file"),
+        ))
     }
 }
 
@@ -295,7 +309,11 @@ impl Fact for Caddyfile {
         };
         let limits = Limits::default();
         let parse = |source: &dyn Source| parser::parse(&query.caddyfile, &text, source, &limits);
-        let parsed = parse(&Looks(answers)).and_then(|parsed| {
+        let parsed = parse(&Looks {
+            answers,
+            main: &query.caddyfile,
+        })
+        .and_then(|parsed| {
             if parsed.wanted.is_empty() {
                 return Ok((parsed, Vec::new()));
             }
@@ -303,9 +321,9 @@ impl Fact for Caddyfile {
             // everything that is wanted is asked for. In the second look only imports of
             // imports are left, and they stay unknown.
             let direct = parse(&Nobody)?.wanted;
-            let first_look = direct
-                .iter()
-                .any(|target| may_look(target).is_ok() && !answers.contains(&ask(target)));
+            let first_look = direct.iter().any(|target| {
+                may_look(&query.caddyfile, target).is_ok() && !answers.contains(&ask(target))
+            });
             let asks = if first_look {
                 parsed.wanted.iter().map(ask).collect()
             } else {

@@ -25,7 +25,10 @@ const NAMES: &[&str] = &[
 /// Whether a name announces a secret value.
 pub(crate) fn is_secret_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    NAMES.iter().any(|word| name.contains(word))
+    let compound = name
+        .rsplit_once(['-', '_', '.'])
+        .is_some_and(|(_, last)| matches!(last, "key" | "auth" | "pass" | "pwd" | "signature"));
+    compound || NAMES.iter().any(|word| name.contains(word))
 }
 
 /// A line of text, masked.

@@ -1,1 +1,238 @@
+use super::*;
+use crate::script::{compose, take_apart};
+use crate::secret::Key;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command as Process, Stdio};
 
+const BOUNDARY: &str = "0123456789abcdef0123456789abcdef";
+
+fn context() -> Context {
+    Context {
+        key: Key::new([0; 32]),
+    }
+}
+
+fn query(path: &str) -> CaddyfileQuery {
+    CaddyfileQuery {
+        caddyfile: path.to_owned(),
+    }
+}
+
+/// Looks with a real shell.
+fn look(asks: &[Ask]) -> Answers {
+    let script = compose(asks, BOUNDARY);
+    let mut child = Process::new("sh")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(script.as_bytes())
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    let why = Reason::new(ReasonKind::Unreachable, "gone");
+    take_apart(asks, BOUNDARY, &output.stdout, &why).answers
+}
+
+/// Both looks at a file, as the gatherer does them.
+fn gather(path: &Path) -> Caddyfile {
+    let query = query(path.to_str().unwrap());
+    let mut answers = look(&Caddyfile::asks(&query));
+    for _ in 0..2 {
+        match Caddyfile::read(&query, &answers, &context()) {
+            Reading::Done(Observed::Known(fact)) => return fact,
+            Reading::More(asks) => answers.extend(look(&asks)),
+            other @ Reading::Done(_) => panic!("{other:?}"),
+        }
+    }
+    panic!("a third look was asked for");
+}
+
+fn folder(name: &str, files: &[(&str, &str)]) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("runproof-caddy-{name}-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    for (path, text) in files {
+        let path = folder.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn imports_are_followed_with_a_second_look() {
+    let folder = folder(
+        "imports",
+        &[
+            (
+                "config",
+                "import snippets.conf\nimport sites/*.conf\nimport none/*\nc.example.com {\n\timport up 3\n}\n",
+            ),
+            (
+                "snippets.conf",
+                "(up) {\n\treverse_proxy 10.0.2.5:{args[0]}\n}\n",
+            ),
+            ("sites/b b.conf", "b.example.com {\n\timport up 2\n}"),
+            ("sites/a.conf", "a.example.com {\n\timport up 1\n}\n"),
+            ("sites/other.txt", "x.example.com {\n}\n"),
+            ("sites/empty.conf", ""),
+        ],
+    );
+    let fact = gather(&folder.join("config"));
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(fact.errors, Observed::Known(Vec::new()));
+    let hosts = ["a.example.com", "b.example.com", "c.example.com"];
+    assert_eq!(
+        fact.hosts,
+        Observed::Known(hosts.iter().map(|&h| h.to_owned()).collect())
+    );
+    let ports: Vec<i64> = fact
+        .upstreams
+        .known()
+        .unwrap()
+        .iter()
+        .map(|u| *u.port.known().unwrap())
+        .collect();
+    assert_eq!(ports, [1, 2, 3]);
+    assert!(fact.imports.known().unwrap().iter().all(|i| i.resolved));
+}
+
+#[test]
+fn an_import_of_an_import_stays_unknown() {
+    let folder = folder(
+        "nested",
+        &[
+            ("config", "{\n\tadmin off\n}\nimport sites/*\n"),
+            ("sites/a", "import ../more/b\na.example.com {\n}\n"),
+            ("more/b", "b.example.com {\n}\n"),
+        ],
+    );
+    let fact = gather(&folder.join("config"));
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(matches!(fact.hosts, Observed::Unknown(r) if r.kind == ReasonKind::CapReached));
+    assert!(matches!(fact.sites, Observed::Unknown(_)));
+    assert_eq!(
+        fact.global.known().unwrap().admin,
+        Observed::Known("off".into())
+    );
+}
+
+#[test]
+fn a_missing_import_is_a_mistake_of_the_file() {
+    let folder = folder(
+        "missing",
+        &[("config", "a.example.com {\n\timport gone\n}\n")],
+    );
+    let fact = gather(&folder.join("config"));
+    std::fs::remove_dir_all(&folder).unwrap();
+    let errors = fact.errors.known().unwrap();
+    assert_eq!(errors.len(), 1);
+    assert_eq!(errors[0].line, 2);
+}
+
+#[test]
+fn what_is_not_a_file_under_a_pattern_is_unknown() {
+    let folder = folder(
+        "folder",
+        &[("config", "import sites/*\n"), ("sites/a/b", "")],
+    );
+    let fact = gather(&folder.join("config"));
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(matches!(fact.sites, Observed::Unknown(r) if r.kind == ReasonKind::Unsupported));
+}
+
+#[test]
+fn a_pattern_that_leads_elsewhere_is_not_looked_at() {
+    let text = "import /etc/*\nimport /opt/gbo/conf/sites/*\n";
+    let answers = Answers::new().with(Ask::read("/srv/caddy/config"), 0, text);
+    let reading = Caddyfile::read(&query("/srv/caddy/config"), &answers, &context());
+    let Reading::More(asks) = reading else {
+        panic!("{reading:?}");
+    };
+    assert_eq!(asks.len(), 1);
+    assert!(format!("{asks:?}").contains("/opt/gbo/conf/sites/*"));
+}
+
+#[test]
+fn a_key_is_not_read_by_way_of_a_pattern() {
+    let folder = folder(
+        "key",
+        &[
+            ("config", "import tls/*\n"),
+            ("tls/site.key", "secret {\n}\n"),
+        ],
+    );
+    let fact = gather(&folder.join("config"));
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(matches!(fact.sites, Observed::Unknown(r) if r.kind == ReasonKind::NotAllowed));
+}
+
+#[test]
+fn a_missing_file_is_absent_and_a_closed_one_unknown() {
+    let fact = gather(Path::new("/nonexistent/config"));
+    assert_eq!(fact.exists, Observed::Known(false));
+    assert_eq!(fact.sites, Observed::Absent);
+    let query = query("/c");
+    let denied = "head: cannot open '/c' for reading: Permission denied\n";
+    let answers = Answers::new().with(Ask::read("/c"), 1, denied);
+    let Reading::Done(Observed::Known(fact)) = Caddyfile::read(&query, &answers, &context()) else {
+        panic!("no fact");
+    };
+    assert!(matches!(fact.exists, Observed::Unknown(_)));
+    assert!(matches!(fact.errors, Observed::Unknown(_)));
+}
+
+#[test]
+fn a_file_written_to_explode_is_there_but_unknown() {
+    let mut text = String::new();
+    for level in 0..30 {
+        let next = level + 1;
+        text.push_str(&format!(
+            "(s{level}) {{\n\timport s{next}\n\timport s{next}\n}}\n"
+        ));
+    }
+    text.push_str("(s30) {\n}\na.com {\n\timport s0\n}\n");
+    let answers = Answers::new().with(Ask::read("/c"), 0, text);
+    let Reading::Done(Observed::Known(fact)) = Caddyfile::read(&query("/c"), &answers, &context())
+    else {
+        panic!("no fact");
+    };
+    assert_eq!(fact.exists, Observed::Known(true));
+    assert!(matches!(fact.errors, Observed::Unknown(r) if r.kind == ReasonKind::CapReached));
+}
+
+#[test]
+fn garbage_in_the_place_of_a_listing_is_no_listing() {
+    for out in [
+        "file /a\n\n5\n\nabc",
+        "x\n\n\n",
+        "file /a\n\nx\n\n",
+        "file /a\n",
+    ] {
+        assert!(files(out.as_bytes()).is_none(), "{out:?}");
+    }
+    assert_eq!(files(b"\n\n").map(|files| files.len()), Some(0));
+    assert_eq!(files(b"").map(|files| files.len()), Some(0));
+    let read = files(b"file /a\ndir /b\n\n3\n\nabc").unwrap();
+    assert_eq!(read[0], ("/a".to_owned(), Ok("abc".to_owned())));
+    assert!(read[1].1.is_err());
+}
+
+#[test]
+fn a_fact_survives_its_recorded_form() {
+    let answers = Answers::new().with(
+        Ask::read("/c"),
+        0,
+        "{\n\tstorage file_system /d\n}\na.com {\n\treverse_proxy {$X}\n}\n",
+    );
+    let Reading::Done(Observed::Known(fact)) = Caddyfile::read(&query("/c"), &answers, &context())
+    else {
+        panic!("no fact");
+    };
+    let json = serde_json::to_string(&fact).unwrap();
+    assert_eq!(serde_json::from_str::<Caddyfile>(&json).unwrap(), fact);
+}

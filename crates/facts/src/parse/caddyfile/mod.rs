@@ -30,6 +30,8 @@ use runproof_model::{Reason, ReasonKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::parse::mask;
+
 /// A mistake in the text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -38,7 +40,7 @@ pub struct Problem {
     pub file: String,
     /// The line, counted from 1.
     pub line: u64,
-    /// What is wrong, in one line.
+    /// What is wrong, in one line; what looks like a secret is masked.
     pub message: String,
 }
 
@@ -47,7 +49,7 @@ impl Problem {
         Self {
             file: file.to_owned(),
             line: u64::from(line),
-            message: runproof_model::text::one_line(message.as_ref(), 300),
+            message: runproof_model::text::one_line(&mask::line(message.as_ref()), 300),
         }
     }
 }
@@ -161,3 +163,6 @@ impl Default for Limits {
 fn cap(what: &str) -> Reason {
     Reason::new(ReasonKind::CapReached, what)
 }
+
+#[cfg(test)]
+mod tests;

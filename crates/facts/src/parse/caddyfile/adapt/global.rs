@@ -228,10 +228,8 @@ fn check(statements: &[Statement], work: &mut Work<'_>) {
                     work.problem(name, "storage file_system needs a root");
                 }
             }
-            "email" | "acme_ca" => {
-                if statement.args.len() != 1 {
-                    work.problem(name, format!("{} needs one value", name.text));
-                }
+            "email" | "acme_ca" if statement.args.len() != 1 => {
+                work.problem(name, format!("{} needs one value", name.text));
             }
             _ => {}
         }
