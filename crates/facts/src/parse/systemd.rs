@@ -224,7 +224,7 @@ impl UnitFile {
                 };
                 let word = resolve(unit, &word, entry, problems);
                 match word.split_once('=') {
-                    Some((name, value)) if is_variable(name) && is_variable_value(value) => {
+                    Some((name, value)) if is_variable(name) => {
                         environment.insert(name.to_owned(), value.to_owned());
                     }
                     _ => warn(
@@ -327,13 +327,6 @@ pub fn is_variable(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with(|c: char| c.is_ascii_digit())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-}
-
-/// Whether a value can be an environment variable's for systemd: no control characters but tab and newline.
-pub fn is_variable_value(value: &str) -> bool {
-    !value
-        .bytes()
-        .any(|b| (b < b' ' && b != b'\t' && b != b'\n') || b == 0x7f)
 }
 
 /// A path without doubled slashes, `/./` and a slash at its end.

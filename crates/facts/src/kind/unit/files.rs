@@ -239,10 +239,17 @@ impl Merged {
         };
         if masked {
             problems.push(whole("the unit is masked"));
-        } else if unit.kind() == "service" && kind != Some("oneshot") && exec_start.len() > 1 {
-            problems.push(whole("more than one ExecStart= without Type=oneshot"));
-        } else if unit.kind() == "service" && exec_start.is_empty() && kind != Some("oneshot") {
-            problems.push(whole("no ExecStart="));
+        } else if unit.kind() == "service" {
+            let stops = !file.list("Service", "ExecStop").is_empty()
+                || file
+                    .scalar("Unit", "SuccessAction")
+                    .is_some_and(|action| action != "none");
+            let oneshot = kind == Some("oneshot") || (kind.is_none() && exec_start.is_empty());
+            if exec_start.is_empty() && !(oneshot && stops) {
+                problems.push(whole("nothing to start (ExecStart=)"));
+            } else if exec_start.len() > 1 && !oneshot {
+                problems.push(whole("more than one ExecStart= without Type=oneshot"));
+            }
         }
         let environment = file.environment(unit, &mut problems);
         let environment_files = file.environment_files(unit, &mut problems);

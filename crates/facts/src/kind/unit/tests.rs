@@ -1,6 +1,7 @@
 use super::*;
 use crate::secret::Key;
 use rstest::rstest;
+use runproof_model::Reason;
 
 const SHOWN: &str = "Type=simple
 Restart=on-failure
@@ -61,7 +62,7 @@ fn read(answers: &Answers) -> Unit {
     };
     match Unit::read(&query(), answers, &context) {
         Reading::Done(Observed::Known(unit)) => unit,
-        other => panic!("{other:?}"),
+        other @ (Reading::Done(_) | Reading::More(_)) => panic!("{other:?}"),
     }
 }
 

@@ -50,10 +50,7 @@ fn one_line(
 ) -> Result<(), String> {
     let broken = |error: WordError| error.to_string();
     let mut words = Words::new(&entry.value, Style::Relaxed);
-    loop {
-        let Some(first) = words.try_next().map_err(broken)? else {
-            break;
-        };
+    while let Some(first) = words.try_next().map_err(broken)? {
         // A lone `;` here is a separator too many, not a program.
         if first == ";" {
             continue;
@@ -84,6 +81,14 @@ fn one_line(
         let path = resolve(unit, path, entry, problems);
         if path.is_empty() && !command.through_shell {
             return Err("the command is empty".to_owned());
+        }
+        if path
+            .chars()
+            .any(|c| c.is_ascii_control() || "\"'\\".contains(c))
+        {
+            return Err(
+                "the program's name holds a quote, a backslash or a control character".to_owned(),
+            );
         }
         if path.ends_with('/') {
             return Err("the program is a directory".to_owned());

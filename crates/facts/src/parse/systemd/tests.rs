@@ -56,6 +56,7 @@ fn the_syntax_of_unit_files(#[case] text: &str, #[case] expected: &[(&str, &str)
 #[case("Environment=A=1 'B=2\nEnvironment=C=3", &["A=1", "C=3"])]
 #[case("Environment=A=%n%%", &["A=a.service%"])]
 #[case("Environment=A=", &["A="])]
+#[case("Environment=A=\\x01 B=\\r", &["A=\u{1}", "B=\r"])]
 #[case("Environment=A=\\q B=1", &[])]
 #[case("Environment=A=$x \"B=a=b\"", &["A=$x", "B=a=b"])]
 #[case("Environment=A=1 \\\n  B=2 \\\n# no\n  C=3", &["A=1", "B=2", "C=3"])]
@@ -96,6 +97,7 @@ fn command_lines(#[case] text: &str, #[case] expected: &[(&str, &str)]) {
 #[case("/bin/")]
 #[case("-")]
 #[case("@/bin/a")]
+#[case("\\q")]
 fn a_command_that_systemd_refuses_is_a_fatal_problem(#[case] text: &str) {
     let file = UnitFile::parse(&format!("[Service]\nExecStart={text}\n"));
     let mut problems = Vec::new();
