@@ -25,6 +25,7 @@ mod lower;
 mod net;
 mod ops;
 mod paths;
+mod pattern;
 mod stop;
 mod suggest;
 mod token;
