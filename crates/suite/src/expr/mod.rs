@@ -167,6 +167,12 @@ impl Expr {
         explain::judge(self, env)
     }
 
+    /// The verdict alone (pass, fail or error), and whether an error is a defect of the
+    /// suite: what [`Expr::evaluate`] says, without the cost of a reason. For mutants.
+    pub fn verdict(&self, env: &Env) -> (Verdict, bool) {
+        explain::verdict(self, env)
+    }
+
     /// The value, when somebody wants more than a verdict: the list of a loop, say.
     /// What is absent, unknown, empty or wrong is the outcome.
     pub fn value(&self, env: &Env) -> Result<Val, Outcome> {

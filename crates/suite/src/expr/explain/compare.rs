@@ -1,14 +1,12 @@
 //! Why a comparison or a call does not hold: what was found, what was expected.
 
-use runproof_model::text;
-
 use super::{Teller, Told};
 use crate::expr::eval::Frames;
 use crate::expr::func::Func;
 use crate::expr::stop::Stop;
 use crate::expr::token::Span;
 use crate::expr::tree::{Cmp, Kind, Node};
-use crate::expr::val::{SHOWN, Val};
+use crate::expr::val::{SHOWN, Val, line};
 
 /// Variables that say what is wanted rather than what is there.
 const GIVEN: [&str; 4] = ["profile", "input", "site", "now"];
@@ -44,7 +42,7 @@ impl Teller<'_> {
         let found = self.shown(a, frames);
         match (found, expected) {
             (found, Ok(expected)) => {
-                let expected = text::one_line(&format!("{how}{expected}"), SHOWN);
+                let expected = line(format!("{how}{expected}"), SHOWN);
                 self.compose(&self.written(a), found, Some(expected))
             }
             (Ok(_), Err(stop)) => self.compose(&self.written(b), Err(stop), None),
@@ -196,10 +194,10 @@ impl Teller<'_> {
             ""
         };
         let found = found.join(" and ");
-        let expected = text::one_line(&format!("{how}{}", right.show()), SHOWN);
+        let expected = line(format!("{how}{}", right.show()), SHOWN);
         Told {
             message: format!("{} {found}, expected {expected}", self.written(a)),
-            found: Some(text::one_line(&found, SHOWN)),
+            found: Some(line(found, SHOWN)),
             expected: Some(expected),
         }
     }

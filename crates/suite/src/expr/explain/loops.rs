@@ -2,14 +2,12 @@
 
 use std::ops::ControlFlow;
 
-use runproof_model::text;
-
 use super::{OFFENDERS, Teller, Told};
 use crate::expr::eval::Frames;
 use crate::expr::loops::unsure;
 use crate::expr::stop::{Res, Stop, Why};
 use crate::expr::tree::{Loop, Node, Parts};
-use crate::expr::val::SHOWN;
+use crate::expr::val::{SHOWN, line};
 
 /// Which elements of a loop decided.
 enum Blame {
@@ -61,7 +59,7 @@ impl Teller<'_> {
             Ok(found) => found,
             Err(stop) => return self.compose("", Err(stop), None),
         };
-        let shown = text::one_line(&offenders, SHOWN);
+        let shown = line(offenders, SHOWN);
         match (&blame, which) {
             (Blame::Like(_), _) => Told {
                 message: format!(

@@ -3,7 +3,7 @@
 //! Judging is done once without a thought for reasons. Only what did not pass
 //! is gone through again, with a budget of its own, to say why.
 
-use runproof_model::{Verdict, text};
+use runproof_model::Verdict;
 
 mod compare;
 mod loops;
@@ -12,7 +12,7 @@ use super::eval::{Frames, Machine};
 use super::stop::{Res, Stop, Why};
 use super::token::Span;
 use super::tree::{Kind, Loop, Node};
-use super::val::{SHOWN, Val};
+use super::val::{SHOWN, Val, line};
 use super::{Env, Expr, Outcome};
 
 /// So many offending elements are shown.
@@ -25,6 +25,22 @@ pub(super) fn value(expr: &Expr, env: &Env) -> Result<Val, Outcome> {
     let machine = Machine::new(env);
     let val = machine.eval(&expr.root, None).map(|val| val.into_owned());
     val.map_err(|stop| stopped(expr, &stop, Told::default()))
+}
+
+/// The verdict alone, and whether an error is a defect of the suite.
+pub(super) fn verdict(expr: &Expr, env: &Env) -> (Verdict, bool) {
+    match Machine::new(env).truth(&expr.root, None) {
+        Ok(true) => (Verdict::Pass, false),
+        Ok(false) => (Verdict::Fail, false),
+        Err(stop) => (verdict_of(&stop), stop.is_defect()),
+    }
+}
+
+fn verdict_of(stop: &Stop) -> Verdict {
+    match stop.why {
+        Why::Absent | Why::Vacuous => Verdict::Fail,
+        Why::Unknown(_) | Why::Type | Why::Budget => Verdict::Error,
+    }
 }
 
 /// Judges an expectation.
@@ -53,7 +69,7 @@ pub(super) fn judge(expr: &Expr, env: &Env) -> Outcome {
                 verdict: Verdict::Fail,
                 found: told.found,
                 expected: told.expected,
-                message: text::one_line(&told.message, MESSAGE),
+                message: line(told.message, MESSAGE),
                 defect: false,
             }
         }
@@ -67,20 +83,16 @@ pub(super) fn judge(expr: &Expr, env: &Env) -> Outcome {
 
 /// The outcome of an expression without a value.
 fn stopped(expr: &Expr, stop: &Stop, told: Told) -> Outcome {
-    let verdict = match stop.why {
-        Why::Absent | Why::Vacuous => Verdict::Fail,
-        Why::Unknown(_) | Why::Type | Why::Budget => Verdict::Error,
-    };
     let message = if told.message.is_empty() {
         reason(&expr.source, stop)
     } else {
         told.message
     };
     Outcome {
-        verdict,
+        verdict: verdict_of(stop),
         found: told.found.or_else(|| state(stop)),
         expected: told.expected,
-        message: text::one_line(&message, MESSAGE),
+        message: line(message, MESSAGE),
         defect: stop.is_defect(),
     }
 }
@@ -103,14 +115,14 @@ fn state(stop: &Stop) -> Option<String> {
     match &stop.why {
         Why::Absent => Some("absent".to_owned()),
         Why::Vacuous => Some("empty".to_owned()),
-        Why::Unknown(reason) => Some(text::one_line(&format!("unknown: {reason}"), SHOWN)),
+        Why::Unknown(reason) => Some(line(format!("unknown: {reason}"), SHOWN)),
         Why::Type | Why::Budget => None,
     }
 }
 
 fn snippet(source: &str, span: Span) -> String {
     let written = source.get(span.start..span.end).unwrap_or(source);
-    text::one_line(written, 120)
+    line(written.to_owned(), 120)
 }
 
 /// Why an expectation does not hold.
@@ -271,7 +283,7 @@ impl Teller<'_> {
         let join = |pick: fn(&Told) -> Option<&str>, by: &str| {
             let mut parts: Vec<&str> = told.iter().filter_map(pick).collect();
             parts.dedup();
-            (!parts.is_empty()).then(|| text::one_line(&parts.join(by), SHOWN))
+            (!parts.is_empty()).then(|| line(parts.join(by), SHOWN))
         };
         Told {
             found: join(|told| told.found.as_deref(), "; "),

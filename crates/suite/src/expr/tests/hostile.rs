@@ -337,6 +337,8 @@ proptest! {
         let Ok(expr) = Expr::compile(&source) else { return Ok(()) };
         let outcome = judge(&expr, &p, &q);
         prop_assert!(!outcome.message.is_empty(), "{source}");
+        let env = Env::new(10.0).with("p", &p).with("q", &q);
+        prop_assert_eq!(expr.verdict(&env), (outcome.verdict, outcome.defect));
         prop_assert!(!outcome.defect || outcome.verdict == Verdict::Error);
         prop_assert!(matches!(outcome.verdict, Verdict::Pass | Verdict::Fail | Verdict::Error));
         let scope = Scope::default().with("p", Type::Any).with("q", Type::Any);
