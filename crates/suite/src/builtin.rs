@@ -21,8 +21,14 @@ static FILES: &[(&str, &str)] = &[
     ("log.yaml", include_str!("../../../suites/log.yaml")),
     ("net.yaml", include_str!("../../../suites/net.yaml")),
     ("path.yaml", include_str!("../../../suites/path.yaml")),
-    ("profiles/incus.yaml", include_str!("../../../suites/profiles/incus.yaml")),
-    ("profiles/lxd.yaml", include_str!("../../../suites/profiles/lxd.yaml")),
+    (
+        "profiles/incus.yaml",
+        include_str!("../../../suites/profiles/incus.yaml"),
+    ),
+    (
+        "profiles/lxd.yaml",
+        include_str!("../../../suites/profiles/lxd.yaml"),
+    ),
     ("sources.yaml", SOURCES),
     ("svc.yaml", include_str!("../../../suites/svc.yaml")),
 ];
