@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use rstest::rstest;
 use runproof_model::{ReasonKind, Verdict};
-use serde_json::json;
 
 use super::super::*;
 use super::judge;
