@@ -10,15 +10,15 @@
 //! is done about it here rather than in a writer of our own:
 //!
 //! - It puts text into CDATA as it is, so that `]]>` would end the section and
-//!   what follows be read as markup. [`cdata`] splits the mark over two sections.
+//!   what follows be read as markup. `cdata` splits the mark over two sections.
 //! - It passes on characters that XML forbids. Every text is washed first, so
 //!   that they and escape sequences stand there as visible `\u{..}`.
 //! - Its constructors give `skipped` no text and take the host's clock, and
 //!   `localhost`, where nothing was said. Results are built from its public
 //!   fields, and time stamp, host name and package are set.
-//! - It panics on a time stamp that RFC 3339 cannot hold; [`timestamp`] lets
+//! - It panics on a time stamp that RFC 3339 cannot hold; `timestamp` lets
 //!   none through.
-//! - It knows no limit. [`cases`] cuts each text to 8 KiB, and further when the
+//! - It knows no limit. `cases` cuts each text to 8 KiB, and further when the
 //!   document would pass 30 MB; a cut is said in the document.
 //! - It has no time of a whole run, only sums over cases. Facts are gathered
 //!   together, so a finding has no time of its own; all are `0`, and the time of
