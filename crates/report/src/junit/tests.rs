@@ -197,7 +197,7 @@ fn a_big_document_is_cut_to_its_limit_and_says_so() {
 }
 
 #[test]
-#[ignore = "slow without optimisation; ci/test runs it in release"]
+#[ignore = "slow without optimisation: run it with --release -- --ignored"]
 fn a_huge_run_stays_below_what_consumers_take() {
     let xml = render(&many(12_000)).unwrap();
     assert!(xml.len() <= DOCUMENT_LIMIT, "{}", xml.len());
