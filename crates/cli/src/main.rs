@@ -1,2 +1,5 @@
-//! The binary.
-fn main() {}
+//! The binary `runproof`; everything is in the library beside it.
+
+fn main() -> std::process::ExitCode {
+    runproof::main()
+}

@@ -1,1 +1,20 @@
-//! report
+//! Renderers: a report in, text out. Pure; nothing here decides a verdict or an exit code.
+//!
+//! Everything that a node, a site or a suite said passes through [`runproof_model::text`]
+//! (and the few characters more that `clean` knows) before it stands in an output.
+
+mod clean;
+pub mod diagnostics;
+pub mod json;
+pub mod junit;
+mod paint;
+pub mod terminal;
+pub mod words;
+mod wrap;
+
+#[cfg(test)]
+mod sample;
+
+pub use diagnostics::{Diagnostic, DiagnosticLevel};
+pub use junit::JunitError;
+pub use terminal::Style;

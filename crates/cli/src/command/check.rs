@@ -1,0 +1,180 @@
+//! `runproof check`: look at a site and judge it.
+
+use clap::Args;
+use runproof_model::ExitCode;
+
+use crate::cli::UsageError;
+use crate::options::{
+    DisplayOptions, GateOptions, LookOptions, OutputOptions, SelectOptions, TargetOptions,
+};
+
+/// Said by `--help`, not by `-h`.
+pub(super) const ABOUT: &str = "\
+Look at a site and judge it.
+
+Every selected invariant is checked on every node it speaks of, at most two
+looks a node, and nothing on the site is changed. What could not be looked at
+is an error and never a pass.
+
+Without --site the recorded reference that is built in is replayed: it shows
+what a report looks like, needs no engine, no root and no network, and says
+nothing about a site of yours. So what gates (--gate, --strict, --phase) needs
+--site.";
+
+const EXAMPLES: &str = "\
+Examples:
+  runproof check                                    replay the recorded reference
+  runproof check --site prod                        the site of sites/prod.yaml
+  runproof check --site prod --plan                 only print what would run there
+  runproof check --site prod --suite firewall --severity high
+  runproof check --site prod --id 'fw-*' -v         some invariants, everything about them
+  runproof check --site bundle:prod.json            judge a recording again
+  runproof check --site prod --gate high --phase post --deadline 2m \\
+                 --format json --output junit=out.xml";
+
+/// Arguments of `check`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct CheckArgs {
+    /// What is looked at.
+    #[command(flatten)]
+    pub target: TargetOptions,
+    /// Which invariants.
+    #[command(flatten)]
+    pub select: SelectOptions,
+    /// What decides the exit code.
+    #[command(flatten)]
+    pub gate: GateOptions,
+    /// How the site is looked at.
+    #[command(flatten)]
+    pub look: LookOptions,
+    /// What goes where.
+    #[command(flatten)]
+    pub output: OutputOptions,
+}
+
+impl CheckArgs {
+    /// What the parser cannot know.
+    ///
+    /// # Errors
+    ///
+    /// When something gates and no site is named, or a file is named twice.
+    pub fn check(&self) -> Result<(), UsageError> {
+        if self.target.site.is_none() {
+            let given = self.gate.given();
+            if !given.is_empty() {
+                return Err(UsageError::new(
+                    format!(
+                        "{} without --site would gate on a recording",
+                        given.join(" and ")
+                    ),
+                    "name the site: --site NAME, --site FILE.yaml or --site bundle:FILE",
+                ));
+            }
+        }
+        self.output.check()
+    }
+}
+
+/// Runs `check`.
+// PLACEHOLDER: load suites and site, `write::check_places`, gather with
+// `display.progress()`, evaluate, settle with `args.gate.gate()`, then
+// `write::deliver(&report, &args.output, &display.style())`.
+pub fn run(_args: &CheckArgs, _display: &DisplayOptions) -> ExitCode {
+    super::not_linked("check")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::{Command, parse};
+    use crate::options::{Format, Phase, SiteChoice};
+    use rstest::rstest;
+    use runproof_model::Severity;
+    use std::time::Duration;
+
+    fn check(words: &[&str]) -> CheckArgs {
+        let words: Vec<&str> = std::iter::once("check")
+            .chain(words.iter().copied())
+            .collect();
+        let Command::Check(args) = parse(&words).unwrap().command else {
+            panic!("not check");
+        };
+        args
+    }
+
+    #[rstest]
+    #[case(&["--gate", "high"])]
+    #[case(&["--strict"])]
+    #[case(&["--phase", "pre"])]
+    fn what_gates_needs_a_site(#[case] words: &[&str]) {
+        assert!(check(words).check().is_err());
+        let with_site: Vec<&str> = words.iter().copied().chain(["--site", "prod"]).collect();
+        assert!(check(&with_site).check().is_ok());
+    }
+
+    #[test]
+    fn every_option_arrives() {
+        let args = check(&[
+            "--site",
+            "bundle:a.json",
+            "--profile",
+            "lxd",
+            "--suites",
+            "d",
+            "--suite",
+            "botui",
+            "--id",
+            "fw-*",
+            "--id",
+            "x",
+            "--severity",
+            "high",
+            "--gate",
+            "critical",
+            "--strict",
+            "--phase",
+            "post",
+            "--jobs",
+            "4",
+            "--timeout",
+            "2s",
+            "--deadline",
+            "1m30s",
+            "--plan",
+            "--format",
+            "json",
+            "--output",
+            "junit=a.xml",
+        ]);
+        assert_eq!(args.target.site, Some(SiteChoice::Bundle("a.json".into())));
+        assert_eq!(args.target.documents.profile.as_deref(), Some("lxd"));
+        assert_eq!(args.select.ids, ["fw-*", "x"]);
+        assert_eq!(
+            args.select.severities(),
+            Some(vec![Severity::High, Severity::Critical])
+        );
+        assert_eq!(args.gate.gate().severity, Severity::Critical);
+        assert!(args.gate.gate().strict && args.look.plan);
+        assert_eq!(args.gate.phase, Some(Phase::Post));
+        assert_eq!(args.look.jobs.unwrap().get(), 4);
+        assert_eq!(args.look.timeout, Duration::from_secs(2));
+        assert_eq!(args.look.deadline, Some(Duration::from_secs(90)));
+        assert_eq!(args.output.format, Format::Json);
+        assert_eq!(args.output.files.len(), 1);
+    }
+
+    #[rstest]
+    #[case(&["--jobs", "0"])]
+    #[case(&["--timeout", "10"])]
+    #[case(&["--severity", "urgent"])]
+    #[case(&["--site", "a b"])]
+    #[case(&["--output", "out.xml"])]
+    #[case(&["--phase", "during"])]
+    fn a_wrong_value_is_refused(#[case] words: &[&str]) {
+        let words: Vec<&str> = std::iter::once("check")
+            .chain(words.iter().copied())
+            .collect();
+        assert!(parse(&words).is_err());
+    }
+}

@@ -1,0 +1,103 @@
+//! The commands, one file each: arguments, help and tests side by side.
+
+pub mod check;
+pub mod completions;
+pub mod explain;
+pub mod init;
+pub mod lint;
+pub mod list;
+pub mod record;
+pub mod schema;
+
+use clap::Subcommand;
+use runproof_model::ExitCode;
+
+use crate::message;
+use crate::options::DisplayOptions;
+
+/// What to do.
+// The long help stands at the variant: a variant's docstring would replace one at its arguments.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Look at a site and judge it
+    #[command(long_about = check::ABOUT)]
+    Check(check::CheckArgs),
+    /// Look at a site and save what was seen as a bundle
+    #[command(long_about = record::ABOUT)]
+    Record(record::RecordArgs),
+    /// Check suites, profiles and site files without running anything
+    #[command(long_about = lint::ABOUT)]
+    Lint(lint::LintArgs),
+    /// Print the JSON Schema of suites and other files
+    Schema(schema::SchemaArgs),
+    /// Say what an invariant means, how it is checked and how it is mended
+    #[command(long_about = explain::ABOUT)]
+    Explain(explain::ExplainArgs),
+    /// List invariants, suites, profiles or kinds of facts
+    List(list::ListArgs),
+    /// Ask an engine what is there and write a first site file
+    #[command(long_about = init::ABOUT)]
+    Init(init::InitArgs),
+    /// Print completions for a shell
+    Completions(completions::CompletionsArgs),
+}
+
+impl Command {
+    /// Runs the command. Arguments that contradict each other end here, before anything is done.
+    pub fn run(&self, display: &DisplayOptions) -> ExitCode {
+        let checked = match self {
+            Self::Check(args) => args.check(),
+            Self::Record(args) => args.check(),
+            Self::Lint(_)
+            | Self::Schema(_)
+            | Self::Explain(_)
+            | Self::List(_)
+            | Self::Init(_)
+            | Self::Completions(_) => Ok(()),
+        };
+        if let Err(error) = checked {
+            return error.report();
+        }
+        match self {
+            Self::Check(args) => check::run(args, display),
+            Self::Record(args) => record::run(args, display),
+            Self::Lint(args) => lint::run(args, display),
+            Self::Schema(args) => schema::run(args),
+            Self::Explain(args) => explain::run(args, display),
+            Self::List(args) => list::run(args, display),
+            Self::Init(args) => init::run(args, display),
+            Self::Completions(args) => completions::run(args),
+        }
+    }
+}
+
+/// PLACEHOLDER until the engine is linked: never a verdict, always a defect.
+fn not_linked(command: &str) -> ExitCode {
+    message::error(&format!(
+        "{command} is not linked to the engine in this build"
+    ));
+    ExitCode::Defect
+}
+
+/// Parses a command line in a test.
+#[cfg(test)]
+fn parse(words: &[&str]) -> Result<crate::cli::Cli, clap::Error> {
+    use clap::Parser as _;
+    crate::cli::Cli::try_parse_from(std::iter::once(&"runproof").chain(words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::color::ColorChoice;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(&["-v", "--no-progress", "--color", "never", "list"])]
+    #[case(&["list", "-v", "--no-progress", "--color", "never"])]
+    fn display_options_stand_before_or_after_the_command(#[case] words: &[&str]) {
+        let display = parse(words).unwrap().display;
+        assert!(display.verbose && display.no_progress);
+        assert_eq!(display.color, ColorChoice::Never);
+    }
+}

@@ -1,0 +1,85 @@
+//! `runproof record`: look at a site and save what was seen.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use runproof_model::ExitCode;
+
+use crate::cli::UsageError;
+use crate::options::{DisplayOptions, LookOptions, SelectOptions, SiteChoice, TargetOptions};
+
+/// Said by `--help`, not by `-h`.
+pub(super) const ABOUT: &str = "\
+Look at a site and save what was seen as a bundle.
+
+A bundle holds typed facts and no secrets: secret values are keyed fingerprints.
+`check --site bundle:FILE` judges it again, here or anywhere, and comes to the
+same verdicts.";
+
+const EXAMPLES: &str = "\
+Examples:
+  runproof record --site prod prod.json             everything the suites ask for
+  runproof record --site prod --suite firewall fw.json
+  runproof check --site bundle:prod.json            judge it again";
+
+/// Arguments of `record`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct RecordArgs {
+    /// Where the bundle is written; a file that is there is replaced
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// What is looked at.
+    #[command(flatten)]
+    pub target: TargetOptions,
+    /// Which invariants' facts.
+    #[command(flatten)]
+    pub select: SelectOptions,
+    /// How the site is looked at.
+    #[command(flatten)]
+    pub look: LookOptions,
+}
+
+impl RecordArgs {
+    /// What the parser cannot know.
+    ///
+    /// # Errors
+    ///
+    /// When there is no live site to record.
+    pub fn check(&self) -> Result<(), UsageError> {
+        match &self.target.site {
+            Some(SiteChoice::Name(_) | SiteChoice::File(_)) => Ok(()),
+            Some(SiteChoice::Bundle(_)) => Err(UsageError::new(
+                "record looks at a live site, and a bundle is a recording already",
+                "name the site: --site NAME or --site FILE.yaml",
+            )),
+            None => Err(UsageError::new(
+                "record needs --site",
+                "name the site: --site NAME or --site FILE.yaml; `runproof init` writes a first one",
+            )),
+        }
+    }
+}
+
+/// Runs `record`.
+// PLACEHOLDER: gather as `check` does, then `write::replace_file(&args.file, …)`.
+pub fn run(_args: &RecordArgs, _display: &DisplayOptions) -> ExitCode {
+    super::not_linked("record")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::command::{Command, parse};
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(&["record", "a.json", "--site", "prod"], true)]
+    #[case(&["record", "a.json"], false)]
+    #[case(&["record", "a.json", "--site", "bundle:b.json"], false)]
+    fn only_a_live_site_is_recorded(#[case] words: &[&str], #[case] fine: bool) {
+        let Command::Record(args) = parse(words).unwrap().command else {
+            panic!("not record");
+        };
+        assert_eq!(args.check().is_ok(), fine);
+    }
+}

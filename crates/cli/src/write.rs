@@ -1,0 +1,230 @@
+//! Outputs: stdout and files, whole or not at all.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use runproof_model::{ExitCode, Report};
+use runproof_report::{Style, json, junit, terminal};
+
+use crate::message;
+use crate::options::{Format, OutputOptions};
+
+/// An output that could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The place refused it.
+    #[error("{path}: {cause}")]
+    Place {
+        /// Where it should have gone.
+        path: String,
+        /// Why it did not.
+        cause: io::Error,
+    },
+    /// The report could not be rendered: a defect of runproof.
+    #[error("the {format} report could not be made: {cause}")]
+    Render {
+        /// The format's name.
+        format: &'static str,
+        /// What the renderer said.
+        cause: String,
+    },
+}
+
+impl WriteError {
+    /// The exit code that stands for it.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Place { .. } => ExitCode::CannotWrite,
+            Self::Render { .. } => ExitCode::Defect,
+        }
+    }
+}
+
+/// Writes a report everywhere it should go, says on stderr what failed, and
+/// gives the exit code of the process: the report's own, unless an output
+/// could not be written. One output's failure does not stop the others.
+pub fn deliver(report: &Report, options: &OutputOptions, style: &Style) -> ExitCode {
+    let mut errors = Vec::new();
+    let mut rendered: BTreeMap<Format, String> = BTreeMap::new();
+    for file in &options.files {
+        // Files get no colour and the full width, wherever stdout goes.
+        let plain = Style {
+            color: false,
+            width: 100,
+            verbose: style.verbose,
+        };
+        let result = render_once(&mut rendered, report, file.format, &plain)
+            .and_then(|text| replace_file(&file.path, text.as_bytes()));
+        errors.extend(result.err());
+    }
+    let result = render(report, options.format, style).and_then(|text| stdout(&text));
+    errors.extend(result.err());
+    for error in &errors {
+        message::error(&error.to_string());
+    }
+    match errors
+        .iter()
+        .map(WriteError::exit_code)
+        .max_by_key(|code| *code == ExitCode::Defect)
+    {
+        Some(code) => code,
+        None => exit_code(report.exit_code),
+    }
+}
+
+/// The exit code that a report carries.
+pub fn exit_code(code: u8) -> ExitCode {
+    [
+        ExitCode::Conforms,
+        ExitCode::Fails,
+        ExitCode::Unestablished,
+        ExitCode::NothingChecked,
+        ExitCode::Usage,
+        ExitCode::Defect,
+        ExitCode::CannotWrite,
+        ExitCode::Interrupted,
+    ]
+    .into_iter()
+    .find(|known| known.code() == code)
+    // A code that nobody knows must not be mistaken for a verdict.
+    .unwrap_or(ExitCode::Defect)
+}
+
+/// Checks before a long run that the folders of all outputs are there.
+///
+/// # Errors
+///
+/// The first that is not.
+pub fn check_places(options: &OutputOptions) -> Result<(), WriteError> {
+    for file in &options.files {
+        let folder = folder_of(&file.path);
+        let problem = match fs::metadata(folder) {
+            Ok(found) if !found.is_dir() => io::Error::from(io::ErrorKind::NotADirectory),
+            Ok(_) if file.path.is_dir() => io::Error::from(io::ErrorKind::IsADirectory),
+            Ok(_) => continue,
+            Err(cause) => cause,
+        };
+        return Err(place(&file.path, problem));
+    }
+    Ok(())
+}
+
+fn render(report: &Report, format: Format, style: &Style) -> Result<String, WriteError> {
+    let defect = |cause: String| WriteError::Render {
+        format: format.as_str(),
+        cause,
+    };
+    match format {
+        Format::Terminal => Ok(terminal::render(report, style)),
+        Format::Json => json::render(report).map_err(|cause| defect(cause.to_string())),
+        Format::Junit => junit::render(report).map_err(|cause| defect(cause.to_string())),
+    }
+}
+
+fn render_once<'a>(
+    rendered: &'a mut BTreeMap<Format, String>,
+    report: &Report,
+    format: Format,
+    style: &Style,
+) -> Result<&'a str, WriteError> {
+    use std::collections::btree_map::Entry;
+    let text = match rendered.entry(format) {
+        Entry::Occupied(entry) => entry.into_mut(),
+        Entry::Vacant(entry) => entry.insert(render(report, format, style)?),
+    };
+    Ok(text)
+}
+
+/// Writes to stdout. A reader that has gone away has read enough: no error.
+///
+/// # Errors
+///
+/// Anything else that stdout refuses, as a full disk behind it.
+pub fn stdout(text: &str) -> Result<(), WriteError> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => Err(WriteError::Place {
+            path: "stdout".to_owned(),
+            cause,
+        }),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Writes a file so that nobody ever sees half of it: to a temporary file in
+/// the same folder, flushed to disk, then renamed. A link is followed, and the
+/// mode of a file that was there is kept. What is no regular file, as a pipe
+/// or `/dev/stdout`, is written to instead of replaced.
+///
+/// # Errors
+///
+/// Names the file and the cause; the temporary file is gone then.
+pub fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
+    replace(path, bytes).map_err(|cause| place(path, cause))
+}
+
+fn place(path: &Path, cause: io::Error) -> WriteError {
+    let path = path.display().to_string();
+    WriteError::Place { path, cause }
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let (target, mode) = match fs::metadata(path) {
+        Ok(found) if found.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+        Ok(found) if !found.is_file() => {
+            let mut special = OpenOptions::new().write(true).open(path)?;
+            return special.write_all(bytes).and_then(|()| special.flush());
+        }
+        Ok(found) => (
+            fs::canonicalize(path)?,
+            Some(found.permissions().mode() & 0o7777),
+        ),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => (path.to_owned(), None),
+        Err(cause) => return Err(cause),
+    };
+    let mut file = tempfile::Builder::new()
+        .prefix(".runproof-")
+        .suffix(".tmp")
+        // What any other program would ask for; the umask takes its part.
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder_of(&target))
+        .map_err(without_path)?;
+    file.write_all(bytes)?;
+    if let Some(mode) = mode {
+        file.as_file()
+            .set_permissions(Permissions::from_mode(mode))?;
+    }
+    file.as_file().sync_all()?;
+    file.persist(&target).map_err(|error| error.error)?;
+    // The rename is on disk once the folder is; a folder that cannot be opened
+    // for that is no reason to call the output lost.
+    if let Ok(folder) = File::open(folder_of(&target)) {
+        let _ = folder.sync_all();
+    }
+    Ok(())
+}
+
+/// An error that names the temporary file, which nobody asked for, said without it.
+fn without_path(error: io::Error) -> io::Error {
+    use io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem, StorageFull};
+    let kind = error.kind();
+    let clear = [NotFound, PermissionDenied, ReadOnlyFilesystem, StorageFull];
+    if clear.contains(&kind) {
+        kind.into()
+    } else {
+        error
+    }
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        Some(_) | None => PathBuf::from("."),
+    }
+}
+
+#[cfg(test)]
+mod tests;
