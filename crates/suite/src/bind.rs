@@ -140,7 +140,10 @@ impl<'a> Binder<'a> {
     ) {
         let verdict = self.applicability(invariant, inputs);
         for role in self.roles(invariant) {
-            if role.as_ref().is_some_and(|role| !selection.wants_role(role)) {
+            if role
+                .as_ref()
+                .is_some_and(|role| !selection.wants_role(role))
+            {
                 continue;
             }
             let name = role.as_ref().map_or(ALL, Role::as_str).to_owned();
@@ -180,7 +183,9 @@ impl<'a> Binder<'a> {
                 Ok(items) => {
                     for item in items {
                         let mut bound = bound(None);
-                        let looped = item.as_ref().map(|(item, value)| (item.variable.as_str(), value));
+                        let looped = item
+                            .as_ref()
+                            .map(|(item, value)| (item.variable.as_str(), value));
                         match self.facts(&role, invariant, inputs, looped) {
                             Ok(facts) => bound.facts = facts,
                             Err(settled) => bound.settled = Some(settled),
@@ -243,7 +248,10 @@ impl<'a> Binder<'a> {
             let unseen = Val::Absent;
             let env = Env::new(Val::Absent)
                 .with("profile", &self.plan.profile_val)
-                .with("input", self.plan.input_vals.get(inputs.at).unwrap_or(&unseen))
+                .with(
+                    "input",
+                    self.plan.input_vals.get(inputs.at).unwrap_or(&unseen),
+                )
                 .with("site", &self.plan.site_val);
             let outcome = expr.evaluate(&env);
             match outcome.verdict {
@@ -272,14 +280,19 @@ impl<'a> Binder<'a> {
                 (Some("profile"), Some(name)) if name != "*" => {
                     if self.plan.parameters.get(name).is_none() {
                         let profile = &self.plan.profile;
-                        return Err(error(format!("profile `{profile}` has no parameter `{name}`")));
+                        return Err(error(format!(
+                            "profile `{profile}` has no parameter `{name}`"
+                        )));
                     }
                 }
                 (Some("input"), Some(name)) if name != "*" => {
                     if let Some(message) = inputs.wrong.get(name) {
                         return Err(error(message.as_str()));
                     }
-                    let optional = inputs.declared.get(name).is_some_and(|input| input.optional);
+                    let optional = inputs
+                        .declared
+                        .get(name)
+                        .is_some_and(|input| input.optional);
                     if !optional {
                         self.names(inputs, None)
                             .value(&format!("input.{name}"))
@@ -292,7 +305,11 @@ impl<'a> Binder<'a> {
         Ok(())
     }
 
-    fn names<'b>(&'b self, inputs: &'b Inputs<'_>, item: Option<(&'b str, &'b Value)>) -> Names<'b> {
+    fn names<'b>(
+        &'b self,
+        inputs: &'b Inputs<'_>,
+        item: Option<(&'b str, &'b Value)>,
+    ) -> Names<'b> {
         Names {
             profile_name: &self.plan.profile,
             profile: &self.plan.parameters,
@@ -390,9 +407,12 @@ impl<'a> Binder<'a> {
             let resolved = query
                 .resolve(&self.names(inputs, item))
                 .map_err(|(_, e)| error(format!("fact `{}`: {}", name.value, e.message)))?;
-            let probe = kind
-                .probe(&resolved)
-                .map_err(|e| error(format!("fact `{}`: this query cannot be used: {e}", name.value)))?;
+            let probe = kind.probe(&resolved).map_err(|e| {
+                error(format!(
+                    "fact `{}`: this query cannot be used: {e}",
+                    name.value
+                ))
+            })?;
             let canonical = probe.query();
             let key = (role.clone(), kind.name, canonical.to_string());
             let wanted = &mut self.plan.wanted;
@@ -436,11 +456,17 @@ impl<'a> Binder<'a> {
         for pattern in &selection.ids {
             if !hit(&|bound| crate::words::matches(pattern, &bound.invariant.id)) {
                 let other = library.invariant(pattern).map(|(_, invariant)| {
-                    let profiles: Vec<&str> =
-                        invariant.profiles.iter().map(|name| name.as_str()).collect();
+                    let profiles: Vec<&str> = invariant
+                        .profiles
+                        .iter()
+                        .map(|name| name.as_str())
+                        .collect();
                     format!(" (it is for profile {})", profiles.join(", "))
                 });
-                unmatched.push(format!("invariant `{pattern}`{}", other.unwrap_or_default()));
+                unmatched.push(format!(
+                    "invariant `{pattern}`{}",
+                    other.unwrap_or_default()
+                ));
             }
         }
         for role in &selection.roles {
@@ -453,7 +479,8 @@ impl<'a> Binder<'a> {
 
     /// Sorts what is wanted, so that a plan does not depend on the order of suites.
     fn finish(mut self) -> Plan {
-        let mut order: Vec<((Role, &'static str, String), usize)> = self.index.into_iter().collect();
+        let mut order: Vec<((Role, &'static str, String), usize)> =
+            self.index.into_iter().collect();
         order.sort();
         let mut new_place = vec![0; order.len()];
         for (new, (_, old)) in order.iter().enumerate() {

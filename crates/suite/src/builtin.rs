@@ -8,10 +8,7 @@ pub(crate) const SOURCES: &str = include_str!("../../../suites/sources.yaml");
 pub(crate) const CONFLICTS: &str = include_str!("../../../suites/conflicts.yaml");
 
 /// One line a file, by its path below `suites/`; a test compares it with the folder.
-static FILES: &[(&str, &str)] = &[
-    ("conflicts.yaml", CONFLICTS),
-    ("sources.yaml", SOURCES),
-];
+static FILES: &[(&str, &str)] = &[("conflicts.yaml", CONFLICTS), ("sources.yaml", SOURCES)];
 
 /// Every file of the library.
 pub(crate) fn files() -> Vec<SourceFile> {

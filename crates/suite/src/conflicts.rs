@@ -76,6 +76,8 @@ impl Conflicts {
 
     /// The conflict of that identifier.
     pub fn conflict(&self, id: &str) -> Option<&Conflict> {
-        self.conflicts.iter().find(|conflict| conflict.id.value == id)
+        self.conflicts
+            .iter()
+            .find(|conflict| conflict.id.value == id)
     }
 }

@@ -114,9 +114,6 @@ mod tests {
     #[case("systm", Some("did you mean `system`?"))]
     #[case("proxy", None)]
     fn a_typo_is_answered_by_the_nearest_name(#[case] typo: &str, #[case] answer: Option<&str>) {
-        assert_eq!(
-            did_you_mean(typo, ["system", "tables"]).as_deref(),
-            answer
-        );
+        assert_eq!(did_you_mean(typo, ["system", "tables"]).as_deref(), answer);
     }
 }

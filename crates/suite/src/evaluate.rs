@@ -32,8 +32,15 @@ pub fn judge(plan: &Plan, bound: &Bound, facts: &Facts) -> Finding {
         level: bound.level(),
         severity: invariant.severity,
         title: invariant.title.clone(),
-        document_defect: invariant.document_defect.as_ref().map(|defect| defect.why.clone()),
-        sources: invariant.sources.iter().map(|source| source.value.clone()).collect(),
+        document_defect: invariant
+            .document_defect
+            .as_ref()
+            .map(|defect| defect.why.clone()),
+        sources: invariant
+            .sources
+            .iter()
+            .map(|source| source.value.clone())
+            .collect(),
         fix: bound.fix.clone(),
         ..Finding::named(invariant.id.as_str(), &*bound.suite)
     };
@@ -79,7 +86,10 @@ fn outcomes(plan: &Plan, bound: &Bound, facts: &Facts, profile: Option<&Val>) ->
     let mut env = Env::new(facts.now(&bound.role))
         .allow_empty(bound.invariant.allow_empty)
         .with("profile", profile.unwrap_or(&plan.profile_val))
-        .with("input", plan.input_vals.get(bound.inputs).unwrap_or(&nothing))
+        .with(
+            "input",
+            plan.input_vals.get(bound.inputs).unwrap_or(&nothing),
+        )
         .with("site", &plan.site_val);
     if let Some(item) = &bound.item {
         env.set(&item.variable, &item.val);
@@ -112,7 +122,8 @@ fn mark_defect(mut finding: Finding) -> Finding {
             Verdict::Pass => {
                 finding.verdict = Verdict::Error;
                 finding.message =
-                    "document defect: documented as impossible, but it holds: revise the suite".to_owned();
+                    "document defect: documented as impossible, but it holds: revise the suite"
+                        .to_owned();
             }
             Verdict::Fail | Verdict::Error => {
                 finding.message = format!("document defect: {}", finding.message);
@@ -129,7 +140,12 @@ fn mark_defect(mut finding: Finding) -> Finding {
 /// that failed passes then, and nothing else stops passing. That needs the same
 /// facts, so a parameter that steers a query cannot be proved so; then, and
 /// else too, a found value that is the other reading itself says it as well.
-fn other_reading(plan: &Plan, bound: &Bound, facts: &Facts, outcomes: &[Outcome]) -> Option<String> {
+fn other_reading(
+    plan: &Plan,
+    bound: &Bound,
+    facts: &Facts,
+    outcomes: &[Outcome],
+) -> Option<String> {
     let parameter = bound.invariant.reading.as_ref()?.parameter.as_str();
     let dotted = format!("profile.{parameter}");
     let steers = bound.invariant.facts.iter().any(|(_, query)| {

@@ -19,7 +19,12 @@ impl Facts {
     /// looked the reason for that.
     pub fn of(plan: &Plan, evidence: &Evidence) -> Self {
         let mut by_name: HashMap<(&str, &str), Vec<&FactRecord>> = HashMap::new();
-        for record in evidence.rounds.iter().rev().flat_map(|round| round.facts.iter().rev()) {
+        for record in evidence
+            .rounds
+            .iter()
+            .rev()
+            .flat_map(|round| round.facts.iter().rev())
+        {
             by_name
                 .entry((record.role.as_str(), &record.kind))
                 .or_default()

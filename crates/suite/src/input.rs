@@ -97,7 +97,10 @@ pub(crate) fn given<'a>(
         let value = match site.get(name) {
             Some(value) if input.r#type.fits(value) => Some(value.clone()),
             Some(_) => {
-                let message = format!("the input `{name}` of the site file is no {}", input.r#type.as_str());
+                let message = format!(
+                    "the input `{name}` of the site file is no {}",
+                    input.r#type.as_str()
+                );
                 wrong.insert(name.to_owned(), message);
                 None
             }

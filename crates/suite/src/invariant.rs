@@ -119,7 +119,10 @@ impl Invariant {
                         list: list.to_owned(),
                     })
                 }
-                _ => Err("expected `<variable> in input.<list>` or `<variable> in profile.<list>`".to_owned()),
+                _ => Err(
+                    "expected `<variable> in input.<list>` or `<variable> in profile.<list>`"
+                        .to_owned(),
+                ),
             }
         })
     }
@@ -155,7 +158,10 @@ impl Invariant {
             let mut seen = BTreeSet::new();
             for item in list {
                 if !seen.insert(item.as_str()) {
-                    say(item.place, format!("`{}` stands twice in `{what}`", item.value));
+                    say(
+                        item.place,
+                        format!("`{}` stands twice in `{what}`", item.value),
+                    );
                 }
             }
         }
@@ -182,7 +188,8 @@ impl Invariant {
         match (&self.when, &self.when_not) {
             (Some(when), None) => say(
                 when.place(),
-                "`when` needs `when-not`: the reason that is reported where it does not apply".to_owned(),
+                "`when` needs `when-not`: the reason that is reported where it does not apply"
+                    .to_owned(),
             ),
             (None, Some(_)) => say(id, "`when-not` without `when`".to_owned()),
             (Some(_), Some(_)) | (None, None) => {}
@@ -190,15 +197,24 @@ impl Invariant {
         if let Some(defect) = &self.document_defect
             && (defect.why.trim().is_empty() || defect.evidence.trim().is_empty())
         {
-            say(id, "a document defect needs a `why` and its `evidence`".to_owned());
+            say(
+                id,
+                "a document defect needs a `why` and its `evidence`".to_owned(),
+            );
         }
-        let variable = self.looped().and_then(Result::ok).map(|looped| looped.variable);
+        let variable = self
+            .looped()
+            .and_then(Result::ok)
+            .map(|looped| looped.variable);
         for (name, _) in self.facts.iter() {
             if let Err(message) = check_variable(name) {
                 say(name.place, message);
             }
             if variable.as_deref() == Some(name.as_str()) {
-                say(name.place, format!("`{}` is the loop's variable", name.value));
+                say(
+                    name.place,
+                    format!("`{}` is the loop's variable", name.value),
+                );
             }
         }
         for (_, query) in self.facts.iter() {
@@ -227,7 +243,10 @@ fn duration(text: &str) -> Result<Duration, String> {
     if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
         return Err(form());
     }
-    let seconds = number.parse::<u64>().ok().and_then(|n| n.checked_mul(factor));
+    let seconds = number
+        .parse::<u64>()
+        .ok()
+        .and_then(|n| n.checked_mul(factor));
     match seconds.map(Duration::from_secs) {
         Some(time) if time.is_zero() => Err("the time is zero: leave it out".to_owned()),
         Some(time) if time <= MAX_WITHIN => Ok(time),

@@ -88,6 +88,16 @@ impl Library {
     /// together, sorted; a library that was loaded can be bound, but only
     /// [`Library::lint`] knows whether its parts fit each other.
     pub fn load(files: Vec<SourceFile>) -> Result<Self, Vec<Diagnostic>> {
+        let (library, diagnostics) = Self::read(files);
+        if diagnostics.is_empty() {
+            Ok(library)
+        } else {
+            Err(tidy(diagnostics))
+        }
+    }
+
+    /// What can be read of some files, and what is wrong with them.
+    pub(crate) fn read(files: Vec<SourceFile>) -> (Self, Vec<Diagnostic>) {
         let mut diagnostics = Vec::new();
         let mut library = Self {
             suites: Vec::new(),
@@ -109,14 +119,20 @@ impl Library {
                 library.add_suite(file, &mut diagnostics);
             }
         }
-        library.suites.sort_by(|a, b| a.suite.suite.value.cmp(&b.suite.suite.value));
+        library
+            .suites
+            .sort_by(|a, b| a.suite.suite.value.cmp(&b.suite.suite.value));
         library.unique(&mut diagnostics);
         library.inheritance(&mut diagnostics);
-        if diagnostics.is_empty() {
-            Ok(library)
-        } else {
-            Err(tidy(diagnostics))
-        }
+        (library, diagnostics)
+    }
+
+    /// How many files it holds.
+    pub(crate) fn files(&self) -> usize {
+        self.suites.len()
+            + self.profiles.len()
+            + usize::from(self.sources_file.is_some())
+            + usize::from(self.conflicts_file.is_some())
     }
 
     /// The suites that are compiled into the binary.
@@ -157,7 +173,8 @@ impl Library {
             diagnostics.push(Diagnostic::new(&file.name, name.place, message));
             return;
         }
-        self.profiles.insert(name.value, LoadedProfile { file, profile });
+        self.profiles
+            .insert(name.value, LoadedProfile { file, profile });
     }
 
     fn unique(&self, diagnostics: &mut Vec<Diagnostic>) {
@@ -192,7 +209,9 @@ impl Library {
 
     fn inheritance(&self, diagnostics: &mut Vec<Diagnostic>) {
         for LoadedProfile { file, profile } in self.profiles.values() {
-            let Some(parent) = &profile.inherits else { continue };
+            let Some(parent) = &profile.inherits else {
+                continue;
+            };
             if !self.profiles.contains_key(&parent.value) {
                 let message = format!("there is no profile `{}`", parent.value);
                 let help = crate::diagnostic::did_you_mean(parent, self.profile_names());
@@ -202,11 +221,18 @@ impl Library {
             let mut at = &parent.value;
             for step in 0.. {
                 if at == &profile.profile.value || step > MAX_CHAIN {
-                    let message = format!("`{}` inherits from itself, or from too many", profile.profile.value);
+                    let message = format!(
+                        "`{}` inherits from itself, or from too many",
+                        profile.profile.value
+                    );
                     diagnostics.push(Diagnostic::new(&file.name, parent.place, message));
                     break;
                 }
-                match self.profiles.get(at).and_then(|loaded| loaded.profile.inherits.as_ref()) {
+                match self
+                    .profiles
+                    .get(at)
+                    .and_then(|loaded| loaded.profile.inherits.as_ref())
+                {
                     Some(next) => at = &next.value,
                     None => break,
                 }
@@ -222,20 +248,29 @@ impl Library {
     /// Every invariant with its suite, in the order of suites and files.
     pub fn invariants(&self) -> impl Iterator<Item = (&Suite, &Arc<Invariant>)> {
         self.suites.iter().flat_map(|loaded| {
-            loaded.suite.invariants.iter().map(|invariant| (&loaded.suite, invariant))
+            loaded
+                .suite
+                .invariants
+                .iter()
+                .map(|invariant| (&loaded.suite, invariant))
         })
     }
 
     /// Every scenario with its suite, likewise.
     pub fn scenarios(&self) -> impl Iterator<Item = (&Suite, &Scenario)> {
         self.suites.iter().flat_map(|loaded| {
-            loaded.suite.scenarios.iter().map(|scenario| (&loaded.suite, scenario))
+            loaded
+                .suite
+                .scenarios
+                .iter()
+                .map(|scenario| (&loaded.suite, scenario))
         })
     }
 
     /// The invariant of that identifier, with its suite.
     pub fn invariant(&self, id: &str) -> Option<(&Suite, &Arc<Invariant>)> {
-        self.invariants().find(|(_, invariant)| invariant.id.value == id)
+        self.invariants()
+            .find(|(_, invariant)| invariant.id.value == id)
     }
 
     /// The names of all profiles, sorted.
@@ -256,14 +291,20 @@ impl Library {
             && chain.len() <= MAX_CHAIN
         {
             chain.push(&loaded.profile);
-            next = loaded.profile.inherits.as_ref().and_then(|parent| self.profiles.get(&parent.value));
+            next = loaded
+                .profile
+                .inherits
+                .as_ref()
+                .and_then(|parent| self.profiles.get(&parent.value));
         }
         chain
     }
 
     /// The parameter as a profile has it, its own or inherited.
     pub fn parameter(&self, profile: &str, name: &str) -> Option<&Parameter> {
-        self.chain(profile).into_iter().find_map(|profile| profile.parameters.get(name))
+        self.chain(profile)
+            .into_iter()
+            .find_map(|profile| profile.parameters.get(name))
     }
 
     /// All parameters of a profile, inherited ones included, as an object.
@@ -290,7 +331,10 @@ impl Library {
     /// Whether an invariant is one of a profile's: listed for it, or for one it inherits from.
     pub fn applies(&self, invariant: &Invariant, profile: &str) -> bool {
         self.chain(profile).iter().any(|member| {
-            invariant.profiles.iter().any(|name| name.value == member.profile.value)
+            invariant
+                .profiles
+                .iter()
+                .any(|name| name.value == member.profile.value)
         })
     }
 

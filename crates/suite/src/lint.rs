@@ -2,15 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use runproof_facts::registry;
-use runproof_model::{Role, observed::ABSENT_KEY};
+use runproof_model::observed::ABSENT_KEY;
 use serde_json::{Map, Value, json};
 
 use crate::diagnostic::{Diagnostic, Place, did_you_mean, tidy};
 use crate::expr::{ExprError, Scope, Type};
 use crate::expression::Expression;
 use crate::invariant::{ALL, Invariant, MAX_ITEMS};
-use crate::library::{Library, LoadedSuite};
+use crate::library::{Library, LoadedSuite, SourceFile};
 use crate::template::{Braces, Names};
 
 impl Library {
@@ -29,7 +28,11 @@ impl Library {
                     required.into_iter().chain(optional)
                 })
                 .collect(),
-            ids: self.invariants().map(|(_, i)| i.id.as_str()).collect(),
+            ids: self
+                .suites()
+                .iter()
+                .flat_map(|loaded| loaded.suite.ids.iter().map(String::as_str))
+                .collect(),
         };
         lint.profiles();
         for loaded in self.suites() {
@@ -44,6 +47,18 @@ impl Library {
             lint.diagnostics.extend_from_slice(diagnostics);
         }
         tidy(lint.diagnostics)
+    }
+
+    /// Everything that is wrong in some files: what [`Library::load`] says of
+    /// them and, where they can be read at all, what [`Library::lint`] says too.
+    pub fn lint_files(files: Vec<SourceFile>) -> Vec<Diagnostic> {
+        let count = files.len();
+        let (library, mut diagnostics) = Self::read(files);
+        // A file that is missing would be missed by all that refer to it.
+        if library.files() == count {
+            diagnostics.extend(library.lint());
+        }
+        tidy(diagnostics)
     }
 }
 
@@ -62,7 +77,9 @@ impl<'a> Lint<'a> {
 
     fn profiles(&mut self) {
         for name in self.library.profile_names() {
-            let Some(loaded) = self.library.profile(name) else { continue };
+            let Some(loaded) = self.library.profile(name) else {
+                continue;
+            };
             for (_, parameter) in loaded.profile.parameters.iter() {
                 if let Some(conflict) = &parameter.conflict
                     && let Ok(conflicts) = self.library.conflicts()
@@ -84,7 +101,12 @@ impl<'a> Lint<'a> {
     fn role(&mut self, file: &str, role: &str, place: Place) {
         if !self.roles.contains(role) {
             let help = did_you_mean(role, self.roles.iter().copied());
-            self.say(file, place, format!("no profile knows the role `{role}`"), help);
+            self.say(
+                file,
+                place,
+                format!("no profile knows the role `{role}`"),
+                help,
+            );
         }
     }
 
@@ -140,7 +162,12 @@ impl<'a> Lint<'a> {
         for profile in &invariant.profiles {
             if self.library.profile(profile).is_none() {
                 let help = did_you_mean(profile, self.library.profile_names());
-                self.say(file, profile.place, format!("there is no profile `{}`", profile.value), help);
+                self.say(
+                    file,
+                    profile.place,
+                    format!("there is no profile `{}`", profile.value),
+                    help,
+                );
             }
         }
         for role in &invariant.on.0 {
@@ -153,7 +180,12 @@ impl<'a> Lint<'a> {
         }
         for id in &invariant.needs {
             if id.value == invariant.id.value {
-                self.say(file, id.place, "an invariant cannot need itself".to_owned(), None);
+                self.say(
+                    file,
+                    id.place,
+                    "an invariant cannot need itself".to_owned(),
+                    None,
+                );
             } else {
                 self.known_id(file, id, id.place);
             }
@@ -168,7 +200,12 @@ impl<'a> Lint<'a> {
                     .is_ok_and(|expr| expr.roots().iter().any(|root| *root == name.value))
             });
             if !read {
-                self.say(file, name.place, format!("the fact `{}` is looked at and never read", name.value), None);
+                self.say(
+                    file,
+                    name.place,
+                    format!("the fact `{}` is looked at and never read", name.value),
+                    None,
+                );
             }
         }
         if let Some(reading) = &invariant.reading {
@@ -186,9 +223,18 @@ impl<'a> Lint<'a> {
             });
             if !known {
                 let message = format!("no profile of this invariant has a parameter `{parameter}`");
-                self.say(file, reading.parameter.place, message, None);
+                let parameters: Vec<Value> = invariant
+                    .profiles
+                    .iter()
+                    .map(|profile| self.library.parameters(profile))
+                    .collect();
+                let names = parameters.iter().filter_map(Value::as_object);
+                let names = names.flat_map(|map| map.keys()).map(String::as_str);
+                let help = did_you_mean(parameter, names);
+                self.say(file, reading.parameter.place, message, help);
             } else if !others {
-                let message = format!("no profile of this invariant has other readings of `{parameter}`");
+                let message =
+                    format!("no profile of this invariant has other readings of `{parameter}`");
                 self.say(file, reading.parameter.place, message, None);
             }
         }
@@ -213,7 +259,9 @@ impl<'a> Lint<'a> {
             item: None,
         };
         let mut scope = Scope::default();
-        scope.0.insert("profile".to_owned(), Type::of_value(&parameters));
+        scope
+            .0
+            .insert("profile".to_owned(), Type::of_value(&parameters));
         let seen: Map<String, Value> = inputs
             .iter()
             .map(|(name, value)| {
@@ -221,7 +269,9 @@ impl<'a> Lint<'a> {
                 (name.clone(), value.clone().unwrap_or_else(absent))
             })
             .collect();
-        scope.0.insert("input".to_owned(), Type::of_value(&Value::Object(seen)));
+        scope
+            .0
+            .insert("input".to_owned(), Type::of_value(&Value::Object(seen)));
         scope.0.insert(
             "site".to_owned(),
             Type::object(
@@ -250,7 +300,12 @@ impl<'a> Lint<'a> {
                 }
                 Ok(Value::Array(items)) => item = items.first(),
                 Ok(_) => {
-                    self.say(file, for_each.place, format!("`{}` is no list", looped.list), None);
+                    self.say(
+                        file,
+                        for_each.place,
+                        format!("`{}` is no list", looped.list),
+                        None,
+                    );
                     return;
                 }
             }
@@ -259,10 +314,15 @@ impl<'a> Lint<'a> {
                 return;
             };
             names.item = Some((&looped.variable, item));
-            scope.0.insert(looped.variable.clone(), Type::of_value(item));
+            scope
+                .0
+                .insert(looped.variable.clone(), Type::of_value(item));
         }
         for (name, query) in invariant.facts.iter() {
-            let Ok(kind) = query.kind() else { continue };
+            let Ok(kind) = query.kind() else {
+                scope.0.insert(name.value.clone(), Type::Any);
+                continue;
+            };
             let mut r#type = Type::Any;
             match query.resolve(&names) {
                 Err((node, error)) => {
@@ -305,11 +365,24 @@ impl<'a> Lint<'a> {
         }
     }
 
-    fn expression(&mut self, file: &str, text: &str, expression: &Expression, scope: &Scope, names: &Names<'_>) {
+    fn expression(
+        &mut self,
+        file: &str,
+        text: &str,
+        expression: &Expression,
+        scope: &Scope,
+        names: &Names<'_>,
+    ) {
         let Ok(expr) = expression.compiled() else {
             return; // reported when the file was read
         };
-        for ExprError { offset, message, help, .. } in expr.check(scope) {
+        for ExprError {
+            offset,
+            message,
+            help,
+            ..
+        } in expr.check(scope)
+        {
             // "no field x" of profile and input is said in the words of those who can mend it.
             let place = expression.place_of(text, offset);
             let missing = expr.paths().into_iter().find_map(|path| {
@@ -317,7 +390,9 @@ impl<'a> Lint<'a> {
                 let dotted = format!("{root}.{name}");
                 let ours = matches!(root.as_str(), "profile" | "input") && name != "*";
                 let at = expression.text().get(offset..)?;
-                let here = at.starts_with(&dotted) || at.starts_with(name.as_str()) || at.starts_with(&format!(".{name}"));
+                let here = at.starts_with(&dotted)
+                    || at.starts_with(name.as_str())
+                    || at.starts_with(&format!(".{name}"));
                 (ours && here).then(|| names.value(&dotted).err()).flatten()
             });
             match missing {
@@ -357,7 +432,12 @@ impl<'a> Lint<'a> {
         let library = self.library;
         let needs: BTreeMap<&str, Vec<&str>> = library
             .invariants()
-            .map(|(_, i)| (i.id.as_str(), i.needs.iter().map(|id| id.as_str()).collect()))
+            .map(|(_, i)| {
+                (
+                    i.id.as_str(),
+                    i.needs.iter().map(|id| id.as_str()).collect(),
+                )
+            })
             .collect();
         for loaded in library.suites() {
             for invariant in &loaded.suite.invariants {

@@ -117,13 +117,21 @@ impl Plan {
         let open: std::collections::HashSet<_> = findings
             .iter()
             .filter(|finding| matches!(finding.verdict, Verdict::Fail | Verdict::Error))
-            .map(|finding| (finding.id.as_str(), finding.node.as_str(), finding.item.as_deref()))
+            .map(|finding| {
+                (
+                    finding.id.as_str(),
+                    finding.node.as_str(),
+                    finding.item.as_deref(),
+                )
+            })
             .collect();
         let mut places = std::collections::BTreeSet::new();
         let mut left = Duration::ZERO;
         for bound in &self.bound {
             let item = bound.item.as_ref().map(|item| item.label.as_str());
-            let Some(within) = bound.within() else { continue };
+            let Some(within) = bound.within() else {
+                continue;
+            };
             if bound.settled.is_none()
                 && within > elapsed
                 && open.contains(&(bound.invariant.id.as_str(), bound.role.as_str(), item))
@@ -133,7 +141,10 @@ impl Plan {
             }
         }
         Unsettled {
-            wanted: places.iter().filter_map(|&at| self.wanted.get(at).cloned()).collect(),
+            wanted: places
+                .iter()
+                .filter_map(|&at| self.wanted.get(at).cloned())
+                .collect(),
             left,
         }
     }

@@ -116,7 +116,8 @@ impl JsonSchema for Parameter {
 }
 
 impl Profile {
-    const FIELDS: &'static [&'static str] = &["profile", "title", "inherits", "roles", "parameters"];
+    const FIELDS: &'static [&'static str] =
+        &["profile", "title", "inherits", "roles", "parameters"];
 
     pub(crate) fn read(file: &str, text: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<Self> {
         let node = match Node::parse(file, text) {
@@ -131,7 +132,9 @@ impl Profile {
         let title = fields.required("title", diagnostics);
         let inherits = fields.optional("inherits", diagnostics);
         let roles: Roles = fields.optional("roles", diagnostics).unwrap_or_default();
-        let raw: Entries<Node> = fields.optional("parameters", diagnostics).unwrap_or_default();
+        let raw: Entries<Node> = fields
+            .optional("parameters", diagnostics)
+            .unwrap_or_default();
         let mut parameters = Entries::default();
         for (name, node) in raw.0 {
             if let Err(message) = check_variable(&name) {
@@ -144,7 +147,11 @@ impl Profile {
         }
         for (name, parameter) in parameters.iter() {
             if parameter.value.to_json() == Value::Null {
-                diagnostics.push(Diagnostic::new(file, name.place, format!("the parameter `{}` has no value", name.value)));
+                diagnostics.push(Diagnostic::new(
+                    file,
+                    name.place,
+                    format!("the parameter `{}` has no value", name.value),
+                ));
             }
             for reading in &parameter.readings {
                 if reading.value.to_json() == parameter.value.to_json() {
@@ -159,10 +166,18 @@ impl Profile {
                 diagnostics.push(Diagnostic::new(file, role.place, error.to_string()));
             }
             if role.value == crate::invariant::ALL {
-                diagnostics.push(Diagnostic::new(file, role.place, "`all` stands for every role"));
+                diagnostics.push(Diagnostic::new(
+                    file,
+                    role.place,
+                    "`all` stands for every role",
+                ));
             }
             if !seen.insert(role.as_str()) {
-                diagnostics.push(Diagnostic::new(file, role.place, format!("the role `{}` stands here twice", role.value)));
+                diagnostics.push(Diagnostic::new(
+                    file,
+                    role.place,
+                    format!("the role `{}` stands here twice", role.value),
+                ));
             }
         }
         let profile = profile?;

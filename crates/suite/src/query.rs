@@ -26,14 +26,20 @@ impl Query {
     /// The kind of fact, or why there is none.
     pub fn kind(&self) -> Result<&'static Kind, (Place, String, Option<String>)> {
         let Some(entries) = self.node.entries() else {
-            let message = format!("expected a query such as `{{ file: /etc/hosts }}`, found {}", self.node.what());
+            let message = format!(
+                "expected a query such as `{{ file: /etc/hosts }}`, found {}",
+                self.node.what()
+            );
             return Err((self.node.place, message, None));
         };
         let mut found: Option<&'static Kind> = None;
         for (key, _) in entries {
             if let Some(kind) = registry::kind(&key.name) {
                 if let Some(first) = found {
-                    let message = format!("a query has one kind of fact, this has `{}` and `{}`", first.name, kind.name);
+                    let message = format!(
+                        "a query has one kind of fact, this has `{}` and `{}`",
+                        first.name, kind.name
+                    );
                     return Err((key.place, message, None));
                 }
                 found = Some(kind);
@@ -41,9 +47,9 @@ impl Query {
         }
         found.ok_or_else(|| {
             let known = || registry::kinds().iter().map(|kind| kind.name);
-            let typo = entries.iter().find_map(|(key, _)| {
-                Some((key, did_you_mean(&key.name, known())?))
-            });
+            let typo = entries
+                .iter()
+                .find_map(|(key, _)| Some((key, did_you_mean(&key.name, known())?)));
             match (typo, entries.iter().find(|(key, _)| key.name != "on")) {
                 (Some((key, help)), _) => (
                     key.place,
@@ -68,8 +74,14 @@ impl Query {
     pub fn role(&self) -> Result<Option<(&str, Place)>, (Place, String)> {
         match self.node.get("on") {
             None => Ok(None),
-            Some(Node { kind: NodeKind::Text(role), place }) => Ok(Some((role, *place))),
-            Some(node) => Err((node.place, format!("expected a role, found {}", node.what()))),
+            Some(Node {
+                kind: NodeKind::Text(role),
+                place,
+            }) => Ok(Some((role, *place))),
+            Some(node) => Err((
+                node.place,
+                format!("expected a role, found {}", node.what()),
+            )),
         }
     }
 
@@ -117,7 +129,8 @@ impl Query {
                     .collect();
                 for (key, _) in self.node.entries().unwrap_or_default() {
                     if key.name != "on" && !known.contains(&key.name.as_str()) {
-                        let message = format!("a query of `{}` has no option `{}`", kind.name, key.name);
+                        let message =
+                            format!("a query of `{}` has no option `{}`", kind.name, key.name);
                         let help = did_you_mean(&key.name, known.iter().copied())
                             .or_else(|| Some(format!("known here: on, {}", known.join(", "))));
                         problems.push(Diagnostic::new(file, key.place, message).help(help));
@@ -165,7 +178,9 @@ fn resolve(node: &Node, names: &Names<'_>) -> Result<Value, (Node, TemplateError
             }
             Value::Object(map)
         }
-        NodeKind::Null | NodeKind::Bool(_) | NodeKind::Int(_) | NodeKind::Float(_) => node.to_json(),
+        NodeKind::Null | NodeKind::Bool(_) | NodeKind::Int(_) | NodeKind::Float(_) => {
+            node.to_json()
+        }
     })
 }
 

@@ -43,20 +43,30 @@ impl Scenario {
             if let Some(node) = node
                 && !matches!(node.kind, NodeKind::Map(_))
             {
-                say(node.place, format!("expected a mapping as `{what}`, found {}", node.what()));
+                say(
+                    node.place,
+                    format!("expected a mapping as `{what}`, found {}", node.what()),
+                );
             }
         }
         if self.title.trim().is_empty() {
             say(self.id.place, "`title` is empty".to_owned());
         }
-        for (what, list) in [("on", &self.on.0), ("turns-red", &self.turns_red), ("sources", &self.sources)] {
+        for (what, list) in [
+            ("on", &self.on.0),
+            ("turns-red", &self.turns_red),
+            ("sources", &self.sources),
+        ] {
             if list.is_empty() {
                 say(self.id.place, format!("`{what}` is empty"));
             }
         }
         for id in &self.cascades {
             if self.turns_red.iter().any(|red| red.value == id.value) {
-                say(id.place, format!("`{}` must turn red, so it is no cascade", id.value));
+                say(
+                    id.place,
+                    format!("`{}` must turn red, so it is no cascade", id.value),
+                );
             }
         }
         problems

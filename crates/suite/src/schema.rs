@@ -62,7 +62,10 @@ mod tests {
         for (name, field) in schema["properties"].as_object().unwrap() {
             assert!(field["description"].is_string(), "{name}");
         }
-        for (name, field) in schema["$defs"]["Invariant"]["properties"].as_object().unwrap() {
+        for (name, field) in schema["$defs"]["Invariant"]["properties"]
+            .as_object()
+            .unwrap()
+        {
             assert!(field["description"].is_string(), "{name}");
         }
     }

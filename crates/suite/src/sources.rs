@@ -107,6 +107,8 @@ impl Sources {
 
     /// The statement of that identifier.
     pub fn statement(&self, id: &str) -> Option<&Statement> {
-        self.statements.iter().find(|statement| statement.id.value == id)
+        self.statements
+            .iter()
+            .find(|statement| statement.id.value == id)
     }
 }

@@ -53,7 +53,11 @@ impl<'a> Names<'a> {
             "profile" => {
                 let key = parts.next().unwrap_or_default();
                 self.profile.get(key).ok_or_else(|| {
-                    let known = self.profile.as_object().into_iter().flat_map(|map| map.keys());
+                    let known = self
+                        .profile
+                        .as_object()
+                        .into_iter()
+                        .flat_map(|map| map.keys());
                     (
                         format!("profile `{}` has no parameter `{key}`", self.profile_name),
                         did_you_mean(key, known.map(String::as_str)),
@@ -66,7 +70,9 @@ impl<'a> Names<'a> {
                     Some(Some(value)) => value,
                     Some(None) => {
                         return Err((
-                            format!("the site file does not give the input `{key}`, and it has no default"),
+                            format!(
+                                "the site file does not give the input `{key}`, and it has no default"
+                            ),
                             Some(format!("add `{key}` to `inputs` of the site file")),
                         ));
                     }
@@ -85,7 +91,10 @@ impl<'a> Names<'a> {
                     let variable = self.item.map(|(variable, _)| variable);
                     return Err((
                         format!("nothing is called `{root}` here"),
-                        did_you_mean(root, ["profile", "input", "site"].into_iter().chain(variable)),
+                        did_you_mean(
+                            root,
+                            ["profile", "input", "site"].into_iter().chain(variable),
+                        ),
                     ));
                 }
             },
@@ -118,11 +127,13 @@ impl<'a> Names<'a> {
                     let value = if name == "site" {
                         Value::from(self.site)
                     } else {
-                        self.value(name).cloned().map_err(|(message, help)| TemplateError {
-                            offset: offset + 1,
-                            message,
-                            help,
-                        })?
+                        self.value(name)
+                            .cloned()
+                            .map_err(|(message, help)| TemplateError {
+                                offset: offset + 1,
+                                message,
+                                help,
+                            })?
                     };
                     if offset == 0 && len == text.len() {
                         return Ok(value);
@@ -133,7 +144,9 @@ impl<'a> Names<'a> {
                         Value::Bool(value) => out.push_str(&value.to_string()),
                         Value::Array(items)
                             if braces == Braces::Text
-                                && items.iter().all(|item| item.is_string() || item.is_number()) =>
+                                && items
+                                    .iter()
+                                    .all(|item| item.is_string() || item.is_number()) =>
                         {
                             let words: Vec<String> = items.iter().map(word).collect();
                             out.push_str(&words.join(" "));
@@ -141,7 +154,9 @@ impl<'a> Names<'a> {
                         Value::Null | Value::Array(_) | Value::Object(_) => {
                             return Err(TemplateError {
                                 offset: offset + 1,
-                                message: format!("`{name}` is a list, a mapping or nothing, and cannot stand inside a longer text"),
+                                message: format!(
+                                    "`{name}` is a list, a mapping or nothing, and cannot stand inside a longer text"
+                                ),
                                 help: None,
                             });
                         }
@@ -156,7 +171,9 @@ impl<'a> Names<'a> {
                             return Err(TemplateError {
                                 offset,
                                 message: format!("`{c}` is no template"),
-                                help: Some(format!("a template is `{{profile.x}}`; a literal brace is written `{c}{c}`")),
+                                help: Some(format!(
+                                    "a template is `{{profile.x}}`; a literal brace is written `{c}{c}`"
+                                )),
                             });
                         }
                     }
@@ -246,11 +263,19 @@ mod tests {
 
     #[rstest]
     #[case("{profile.prot}", 1, "profile `incus` has no parameter `prot`")]
-    #[case("a {input.missing}", 3, "the site file does not give the input `missing`, and it has no default")]
+    #[case(
+        "a {input.missing}",
+        3,
+        "the site file does not give the input `missing`, and it has no default"
+    )]
     #[case("{input.other}", 1, "the input `other` is not declared in this suite")]
     #[case("{bots}", 1, "nothing is called `bots` here")]
     #[case("a { b", 2, "`{` is no template")]
-    #[case("x {profile.paths}", 3, "`profile.paths` is a list, a mapping or nothing, and cannot stand inside a longer text")]
+    #[case(
+        "x {profile.paths}",
+        3,
+        "`profile.paths` is a list, a mapping or nothing, and cannot stand inside a longer text"
+    )]
     fn a_template_without_a_value_says_where_and_why(
         #[case] text: &str,
         #[case] offset: usize,
@@ -262,7 +287,10 @@ mod tests {
 
     #[rstest]
     #[case("awk '{print $1}'", "awk '{print $1}'")]
-    #[case("docker inspect --format '{{.Id}}' x", "docker inspect --format '{{.Id}}' x")]
+    #[case(
+        "docker inspect --format '{{.Id}}' x",
+        "docker inspect --format '{{.Id}}' x"
+    )]
     #[case("systemctl restart {profile.unit}", "systemctl restart system.service")]
     #[case("ls {profile.paths}", "ls /a /b")]
     fn a_fix_keeps_the_braces_of_the_shell(#[case] text: &str, #[case] value: &str) {

@@ -56,7 +56,8 @@ impl Waivers {
             match until.parse::<Date>() {
                 Ok(day) if until.len() == 10 => waiver.last_day = Some(day),
                 Ok(_) | Err(_) => {
-                    let message = format!("expected a day such as 2026-12-31, found `{}`", until.value);
+                    let message =
+                        format!("expected a day such as 2026-12-31, found `{}`", until.value);
                     diagnostics.push(Diagnostic::new(file, until.place, message));
                 }
             }
@@ -86,7 +87,9 @@ impl Waivers {
         unknown
             .map(|waiver| {
                 let message = format!("there is no invariant `{}`", waiver.id.value);
-                let known = library.invariants().map(|(_, invariant)| invariant.id.as_str());
+                let known = library
+                    .invariants()
+                    .map(|(_, invariant)| invariant.id.as_str());
                 Diagnostic::new(&self.file, waiver.id.place, message)
                     .help(did_you_mean(&waiver.id, known))
             })
@@ -112,7 +115,10 @@ impl Waivers {
             let mut met = false;
             for finding in findings.iter_mut() {
                 let here = finding.id == waiver.id.value
-                    && waiver.node.as_ref().is_none_or(|node| *node == finding.node);
+                    && waiver
+                        .node
+                        .as_ref()
+                        .is_none_or(|node| *node == finding.node);
                 match finding.verdict {
                     Verdict::Fail if here => {
                         finding.verdict = Verdict::Waived;
@@ -126,7 +132,11 @@ impl Waivers {
                         met = true;
                     }
                     Verdict::Waived if here => met = true,
-                    Verdict::Pass | Verdict::Fail | Verdict::Error | Verdict::Skip | Verdict::Waived => {}
+                    Verdict::Pass
+                    | Verdict::Fail
+                    | Verdict::Error
+                    | Verdict::Skip
+                    | Verdict::Waived => {}
                 }
             }
             if !met {
@@ -154,7 +164,8 @@ mod tests {
         }
     }
 
-    const FILE: &str = "waivers:\n- {id: port-right, node: system, until: 2026-12-31, reason: moving, by: ops}\n";
+    const FILE: &str =
+        "waivers:\n- {id: port-right, node: system, until: 2026-12-31, reason: moving, by: ops}\n";
 
     #[rstest]
     #[case::before("2026-12-30", Verdict::Fail, Verdict::Waived)]
@@ -181,6 +192,10 @@ mod tests {
     #[case("waivers:\n- {id: x, until: 2026-02-03, by: b}\n", "w:2:3")]
     fn a_waiver_without_a_day_or_a_reason_is_refused(#[case] text: &str, #[case] place: &str) {
         let diagnostics = Waivers::load("w", text).unwrap_err();
-        assert!(diagnostics[0].to_string().starts_with(place), "{}", diagnostics[0]);
+        assert!(
+            diagnostics[0].to_string().starts_with(place),
+            "{}",
+            diagnostics[0]
+        );
     }
 }

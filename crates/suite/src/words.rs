@@ -2,8 +2,21 @@
 
 /// Names that mean something else in expressions or templates.
 const RESERVED: &[&str] = &[
-    "profile", "input", "site", "now", "true", "false", "null", "in", "has", "all", "exists",
-    "exists_one", "map", "filter", "size",
+    "profile",
+    "input",
+    "site",
+    "now",
+    "true",
+    "false",
+    "null",
+    "in",
+    "has",
+    "all",
+    "exists",
+    "exists_one",
+    "map",
+    "filter",
+    "size",
 ];
 
 /// An identifier: lower-case words of letters and digits, joined by single `-`.

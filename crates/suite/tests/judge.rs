@@ -18,23 +18,48 @@ fn lines(findings: &[Finding]) -> String {
     let lines: Vec<String> = findings
         .iter()
         .map(|f| {
-            let item = f.item.as_ref().map(|item| format!("[{item}]")).unwrap_or_default();
-            let cause = f.because_of.as_ref().map(|id| format!(" because of {id}")).unwrap_or_default();
-            let reading = f.reading.as_ref().map(|r| format!(" reading: {r}")).unwrap_or_default();
-            format!("{} {}{item} {}: {}{cause}{reading}", f.verdict.as_str(), f.node, f.id, f.message)
+            let item = f
+                .item
+                .as_ref()
+                .map(|item| format!("[{item}]"))
+                .unwrap_or_default();
+            let cause = f
+                .because_of
+                .as_ref()
+                .map(|id| format!(" because of {id}"))
+                .unwrap_or_default();
+            let reading = f
+                .reading
+                .as_ref()
+                .map(|r| format!(" reading: {r}"))
+                .unwrap_or_default();
+            format!(
+                "{} {}{item} {}: {}{cause}{reading}",
+                f.verdict.as_str(),
+                f.node,
+                f.id,
+                f.message
+            )
         })
         .collect();
     lines.join("\n")
 }
 
 fn find<'a>(findings: &'a [Finding], id: &str, node: &str) -> &'a Finding {
-    findings.iter().find(|f| f.id == id && f.node == node).unwrap()
+    findings
+        .iter()
+        .find(|f| f.id == id && f.node == node)
+        .unwrap()
 }
 
 fn good(plan: &Plan, more: &[(&str, &str, Value)]) -> Vec<Finding> {
     let mut others = more.to_vec();
     others.push(("system", "/opt/gbo/bin/.env", file(json!({"mode": "0600"}))));
-    others.push(("system", "/opt/gbo/data/demo.gbai", file(json!({"type": "dir"}))));
+    others.push((
+        "system",
+        "/opt/gbo/data/demo.gbai",
+        file(json!({"type": "dir"})),
+    ));
     others.push(("system", "/etc/never", file(json!({"exists": false}))));
     evaluate(plan, &evidence(plan, &others))
 }
@@ -47,7 +72,11 @@ fn a_site_that_conforms_passes_everything_that_applies() {
 
 #[test]
 fn the_plan_wants_each_fact_once_and_sorted() {
-    let wanted: Vec<String> = plan(SITE).wanted().iter().map(|w| format!("{w:?}")).collect();
+    let wanted: Vec<String> = plan(SITE)
+        .wanted()
+        .iter()
+        .map(|w| format!("{w:?}"))
+        .collect();
     insta::assert_snapshot!("wanted", wanted.join("\n"));
 }
 
@@ -57,14 +86,34 @@ fn a_failure_names_the_values_and_the_other_reading_and_its_consequences() {
     let findings = good(
         &plan,
         &[
-            ("system", "/etc/hosts", file(json!({"mode": "0600", "digest": "11aa"}))),
-            ("system", "/opt/gbo/bin/.env", file(json!({"mode": "0644", "owner": {"$unknown": {"kind": "permission", "detail": "denied"}}}))),
-            ("system", "/opt/gbo/data/demo.gbai", file(json!({"type": {"$absent": true}}))),
+            (
+                "system",
+                "/etc/hosts",
+                file(json!({"mode": "0600", "digest": "11aa"})),
+            ),
+            (
+                "system",
+                "/opt/gbo/bin/.env",
+                file(
+                    json!({"mode": "0644", "owner": {"$unknown": {"kind": "permission", "detail": "denied"}}}),
+                ),
+            ),
+            (
+                "system",
+                "/opt/gbo/data/demo.gbai",
+                file(json!({"type": {"$absent": true}})),
+            ),
         ],
     );
     insta::assert_snapshot!("fails", lines(&findings));
     let env = find(&findings, "env-closed", "system");
-    assert_eq!(env.fix, ["chmod 600 /opt/gbo/bin/.env", "awk '{print $1}' /opt/gbo/bin/.env"]);
+    assert_eq!(
+        env.fix,
+        [
+            "chmod 600 /opt/gbo/bin/.env",
+            "awk '{print $1}' /opt/gbo/bin/.env"
+        ]
+    );
     assert_eq!(env.expectations.len(), 3);
 }
 
@@ -79,41 +128,94 @@ fn a_fact_that_nobody_looked_at_is_an_error() {
         }
     }
     let findings = evaluate(&plan, &evidence);
-    assert!(findings.iter().all(|f| matches!(f.verdict, Verdict::Error | Verdict::Skip)));
+    assert!(
+        findings
+            .iter()
+            .all(|f| matches!(f.verdict, Verdict::Error | Verdict::Skip))
+    );
     insta::assert_snapshot!("not-recorded", lines(&findings));
 }
 
 #[test]
 fn a_later_round_replaces_what_an_earlier_one_saw() {
     let plan = plan(SITE);
-    let mut evidence = evidence(&plan, &[("system", "/etc/hosts", file(json!({"mode": "0000"})))]);
-    assert_eq!(find(&evaluate(&plan, &evidence), "hosts-mode", "system").verdict, Verdict::Fail);
+    let mut evidence = evidence(
+        &plan,
+        &[("system", "/etc/hosts", file(json!({"mode": "0000"})))],
+    );
+    assert_eq!(
+        find(&evaluate(&plan, &evidence), "hosts-mode", "system").verdict,
+        Verdict::Fail
+    );
     let mut facts = evidence.rounds[0].facts.clone();
     facts.retain(|fact| fact.query["file"] == "/etc/hosts");
     for fact in &mut facts {
         fact.fact = file(json!({}));
     }
     evidence.rounds.push(Round { at_s: 2.0, facts });
-    assert_eq!(find(&evaluate(&plan, &evidence), "hosts-mode", "system").verdict, Verdict::Pass);
+    assert_eq!(
+        find(&evaluate(&plan, &evidence), "hosts-mode", "system").verdict,
+        Verdict::Pass
+    );
 }
 
 #[rstest]
-#[case::missing_role("proxy: proxy-1, ", "", "proxy-same-hosts", Verdict::Error,
-    "role proxy is not in the site file: map it, or say why it is absent")]
-#[case::absent_role("proxy: proxy-1", "proxy: { absent: no proxy here }", "proxy-same-hosts", Verdict::Skip,
-    "no proxy here: no proxy here")]
-#[case::missing_input("bots: [ { name: demo, folder: /opt/gbo/data } ], ", "", "bot-folder", Verdict::Error,
-    "the site file does not give the input `bots`, and it has no default")]
-#[case::wrong_input("bots: [ { name: demo, folder: /opt/gbo/data } ]", "bots: demo", "bot-folder", Verdict::Error,
-    "the input `bots` of the site file is no list")]
-#[case::wrong_input_of_an_expression("domain: example.com", "limit: many", "env-closed", Verdict::Error,
-    "the input `limit` of the site file is no int")]
-#[case::empty_loop("[ { name: demo, folder: /opt/gbo/data } ]", "[]", "bot-folder", Verdict::Fail,
-    "no bots: input.bots is empty")]
-#[case::item_without_the_field("name: demo, folder: /opt/gbo/data", "name: demo", "bot-folder", Verdict::Error,
-    "fact `folder`: `bot.folder` has no `folder`")]
-#[case::item_that_makes_no_path("folder: /opt/gbo/data", "folder: data", "bot-folder", Verdict::Error,
-    "fact `folder`: this query cannot be used: path \"data/demo.gbai\" must be absolute")]
+#[case::missing_role(
+    "proxy: proxy-1, ",
+    "",
+    "proxy-same-hosts",
+    Verdict::Error,
+    "role proxy is not in the site file: map it, or say why it is absent"
+)]
+#[case::absent_role(
+    "proxy: proxy-1",
+    "proxy: { absent: no proxy here }",
+    "proxy-same-hosts",
+    Verdict::Skip,
+    "no proxy here: no proxy here"
+)]
+#[case::missing_input(
+    "bots: [ { name: demo, folder: /opt/gbo/data } ], ",
+    "",
+    "bot-folder",
+    Verdict::Error,
+    "the site file does not give the input `bots`, and it has no default"
+)]
+#[case::wrong_input(
+    "bots: [ { name: demo, folder: /opt/gbo/data } ]",
+    "bots: demo",
+    "bot-folder",
+    Verdict::Error,
+    "the input `bots` of the site file is no list"
+)]
+#[case::wrong_input_of_an_expression(
+    "domain: example.com",
+    "limit: many",
+    "env-closed",
+    Verdict::Error,
+    "the input `limit` of the site file is no int"
+)]
+#[case::empty_loop(
+    "[ { name: demo, folder: /opt/gbo/data } ]",
+    "[]",
+    "bot-folder",
+    Verdict::Fail,
+    "no bots: input.bots is empty"
+)]
+#[case::item_without_the_field(
+    "name: demo, folder: /opt/gbo/data",
+    "name: demo",
+    "bot-folder",
+    Verdict::Error,
+    "fact `folder`: `bot.folder` has no `folder`"
+)]
+#[case::item_that_makes_no_path(
+    "folder: /opt/gbo/data",
+    "folder: data",
+    "bot-folder",
+    Verdict::Error,
+    "fact `folder`: this query cannot be used: path \"data/demo.gbai\" must be absolute"
+)]
 fn what_cannot_be_judged_says_why(
     #[case] from: &str,
     #[case] to: &str,
@@ -125,15 +227,33 @@ fn what_cannot_be_judged_says_why(
     let plan = plan(&SITE.replace(from, to));
     let findings = good(&plan, &[]);
     let finding = find(&findings, id, "system");
-    assert_eq!((finding.verdict, finding.message.as_str()), (verdict, message));
+    assert_eq!(
+        (finding.verdict, finding.message.as_str()),
+        (verdict, message)
+    );
 }
 
 #[rstest]
-#[case::absent("meet: { absent: no video here }", "", Verdict::Skip, "no meet here: no video here")]
+#[case::absent(
+    "meet: { absent: no video here }",
+    "",
+    Verdict::Skip,
+    "no meet here: no video here"
+)]
 #[case::no_input("meet: meet-1", "", Verdict::Skip, "the site has no video")]
-#[case::input_false("meet: meet-1", ", meet: false", Verdict::Skip, "the site has no video")]
+#[case::input_false(
+    "meet: meet-1",
+    ", meet: false",
+    Verdict::Skip,
+    "the site has no video"
+)]
 #[case::input_true("meet: meet-1", ", meet: true", Verdict::Pass, "holds")]
-#[case::input_wrong("meet: meet-1", ", meet: 1", Verdict::Error, "the input `meet` of the site file is no bool")]
+#[case::input_wrong(
+    "meet: meet-1",
+    ", meet: 1",
+    Verdict::Error,
+    "the input `meet` of the site file is no bool"
+)]
 fn an_invariant_applies_where_its_condition_holds(
     #[case] node: &str,
     #[case] input: &str,
@@ -142,7 +262,10 @@ fn an_invariant_applies_where_its_condition_holds(
 ) {
     let text = SITE
         .replace("meet: { absent: no video here }", node)
-        .replace("domain: example.com", &format!("domain: example.com{input}"));
+        .replace(
+            "domain: example.com",
+            &format!("domain: example.com{input}"),
+        );
     let plan = plan(&text);
     let mut evidence = evidence(&plan, &[]);
     let mut meet = evidence.nodes[0].clone();
@@ -150,7 +273,10 @@ fn an_invariant_applies_where_its_condition_holds(
     evidence.nodes.push(meet);
     let findings = evaluate(&plan, &evidence);
     let finding = find(&findings, "meet-file", "meet");
-    assert_eq!((finding.verdict, finding.message.as_str()), (verdict, message));
+    assert_eq!(
+        (finding.verdict, finding.message.as_str()),
+        (verdict, message)
+    );
 }
 
 #[test]
@@ -168,9 +294,15 @@ fn a_document_defect_never_gates_and_is_never_green() {
     let plan = plan(SITE);
     let findings = good(&plan, &[]);
     let finding = find(&findings, "never-true", "system");
-    assert_eq!((finding.verdict, finding.level), (Verdict::Fail, Level::Should));
+    assert_eq!(
+        (finding.verdict, finding.level),
+        (Verdict::Fail, Level::Should)
+    );
     assert!(finding.message.starts_with("document defect: "));
-    assert_eq!(finding.document_defect.as_deref(), Some("nothing writes it"));
+    assert_eq!(
+        finding.document_defect.as_deref(),
+        Some("nothing writes it")
+    );
     let findings = evaluate(&plan, &evidence(&plan, &[]));
     let finding = find(&findings, "never-true", "system");
     assert_eq!(finding.verdict, Verdict::Error);
@@ -180,7 +312,11 @@ fn a_document_defect_never_gates_and_is_never_green() {
 #[test]
 fn a_profile_that_inherits_judges_the_same_invariants_with_its_own_values() {
     let plan = plan(&SITE.replace("profile: incus", "profile: strict"));
-    let paths: Vec<&str> = plan.wanted().iter().filter_map(|w| w.query["file"].as_str()).collect();
+    let paths: Vec<&str> = plan
+        .wanted()
+        .iter()
+        .filter_map(|w| w.query["file"].as_str())
+        .collect();
     assert!(paths.contains(&"/opt/gbo/etc/.env") && !paths.contains(&"/opt/gbo/bin/.env"));
     let plan = self::plan(&SITE.replace("profile: incus", "profile: design"));
     let ids: Vec<&str> = plan.bound.iter().map(|b| b.invariant.id.as_str()).collect();
@@ -209,13 +345,28 @@ fn a_selection_narrows_and_tells_what_it_did_not_find(
 #[test]
 fn what_may_still_come_true_is_looked_at_again_until_its_time_is_over() {
     let plan = plan(SITE);
-    let findings = good(&plan, &[("system", "/opt/gbo/bin/.env", file(json!({"mode": "0644"})))]);
+    let findings = good(
+        &plan,
+        &[("system", "/opt/gbo/bin/.env", file(json!({"mode": "0644"})))],
+    );
     let unsettled = plan.unsettled(&findings, Duration::from_secs(10));
-    let paths: Vec<&str> = unsettled.wanted.iter().filter_map(|w| w.query["file"].as_str()).collect();
+    let paths: Vec<&str> = unsettled
+        .wanted
+        .iter()
+        .filter_map(|w| w.query["file"].as_str())
+        .collect();
     assert_eq!(paths, ["/opt/gbo/bin/.env"]);
     assert_eq!(unsettled.left, Duration::from_secs(20));
-    assert!(plan.unsettled(&findings, Duration::from_secs(30)).wanted.is_empty());
-    assert!(plan.unsettled(&good(&plan, &[]), Duration::ZERO).wanted.is_empty());
+    assert!(
+        plan.unsettled(&findings, Duration::from_secs(30))
+            .wanted
+            .is_empty()
+    );
+    assert!(
+        plan.unsettled(&good(&plan, &[]), Duration::ZERO)
+            .wanted
+            .is_empty()
+    );
 }
 
 const LOOP: &str = "
@@ -264,14 +415,73 @@ fn a_consequence_is_laid_to_its_root_and_keeps_its_verdict() {
     let gone = || file(json!({"exists": false}));
     let evidence = evidence(
         &plan,
-        &[("system", "/b", gone()), ("proxy", "/b", gone()), ("proxy", "/end", gone())],
+        &[
+            ("system", "/b", gone()),
+            ("proxy", "/b", gone()),
+            ("proxy", "/end", gone()),
+        ],
     );
     insta::assert_snapshot!("causes", lines(&evaluate(&plan, &evidence)));
 }
 
+#[rstest]
+#[case::equal(
+    "f.size == profile.botserver_port",
+    8080,
+    Some("also documented as 8080, infra-ops")
+)]
+#[case::computed(
+    "string(f.size) == string(profile.botserver_port) + \"0\"",
+    80800,
+    Some("also documented as 8080, infra-ops")
+)]
+#[case::at_least("f.size >= profile.botserver_port * 2 && f.size < 20000", 9000, None)]
+#[case::a_third_value("f.size == profile.botserver_port", 9090, None)]
+#[case::its_own("f.size == profile.botserver_port", 5858, None)]
+fn a_site_that_follows_another_documented_reading_is_told_so(
+    #[case] expect: &str,
+    #[case] size: i64,
+    #[case] reading: Option<&str>,
+) {
+    let library = library_with(&format!(
+        "
+suite: port
+invariants:
+  - id: port-read
+    title: x
+    profiles: [incus]
+    severity: low
+    on: system
+    facts: {{ f: {{ file: /f }} }}
+    expect: '{expect}'
+    why: x
+    sources: [production-guide/hosts]
+    reading: {{ parameter: botserver_port }}
+"
+    ));
+    assert_eq!(common::said(&library.lint()), "");
+    let plan = bind(
+        &library,
+        &site(&SITE.replace("inputs", "#inputs")),
+        &Selection::all(),
+    );
+    let evidence = evidence(&plan, &[("system", "/f", file(json!({"size": size})))]);
+    let findings = evaluate(&plan, &evidence);
+    assert_eq!(
+        findings[0].reading.as_deref(),
+        reading,
+        "{}",
+        findings[0].message
+    );
+    assert_eq!(findings[0].verdict == Verdict::Pass, size == 5858);
+}
+
 /// About a hundred invariants, each of an ordinary size.
 fn large() -> Vec<runproof_suite::SourceFile> {
-    let mut files: Vec<_> = common::files().into_iter().filter(|f| f.name != "base.yaml").collect();
+    let mut files: Vec<_> = common::files()
+        .into_iter()
+        .filter(|f| f.name != "base.yaml")
+        .collect();
     for suite in 0..10 {
         let mut text = format!("suite: part-{suite}\ninvariants:\n");
         for n in 0..10 {
@@ -279,7 +489,10 @@ fn large() -> Vec<runproof_suite::SourceFile> {
                 "  - id: part-{suite}-number-{n}\n    title: the file number {n} is there and closed\n    profiles: [incus]\n    severity: high\n    on: [system, proxy]\n    facts:\n      env: {{ file: \"{{profile.env_path}}.{n}\" }}\n      hosts: {{ file: /etc/hosts }}\n    expect:\n      - env.exists && env.mode in [\"0600\", \"0400\"]\n      - env.owner == \"root\" && env.size <= 4096\n      - hosts.mode == profile.hosts_mode\n    why: it holds a token and somebody could read it otherwise\n    fix: [ \"chmod 600 {{profile.env_path}}\", systemctl restart system ]\n    sources: [production-guide/hosts]\n"
             );
         }
-        files.push(runproof_suite::SourceFile::new(format!("part-{suite}.yaml"), text));
+        files.push(runproof_suite::SourceFile::new(
+            format!("part-{suite}.yaml"),
+            text,
+        ));
     }
     files
 }
@@ -299,10 +512,22 @@ fn speed() {
     };
     time("load", 20, &mut || drop(Library::load(large()).unwrap()));
     let library = Library::load(large()).unwrap();
-    time("bind", 20, &mut || drop(bind(&library, &site, &Selection::all())));
+    time("bind", 20, &mut || {
+        drop(bind(&library, &site, &Selection::all()))
+    });
     let plan = bind(&library, &site, &Selection::all());
     let evidence = evidence(&plan, &[]);
-    time("evaluate, 600 expectations", 50, &mut || drop(evaluate(&plan, &evidence)));
+    time("evaluate, 600 expectations", 50, &mut || {
+        drop(evaluate(&plan, &evidence))
+    });
     time("builtin", 5, &mut || drop(Library::builtin().unwrap()));
     time("lint", 1, &mut || drop(library.lint()));
+}
+
+#[test]
+fn plans_and_libraries_can_be_shared_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Library>();
+    shared::<Plan>();
+    shared::<runproof_suite::Facts>();
 }

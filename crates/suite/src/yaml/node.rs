@@ -111,12 +111,12 @@ impl Node {
             }
             NodeKind::Float(_) => {
                 let word = written();
-                let fine = plain(word)
-                    && word.contains(['.', 'e', 'E'])
-                    && !word.contains('_');
+                let fine = plain(word) && word.contains(['.', 'e', 'E']) && !word.contains('_');
                 if fine { Ok(()) } else { Err(self.place) }
             }
-            NodeKind::List(items) => items.iter().try_for_each(|item| item.refuse_odd_numbers(text)),
+            NodeKind::List(items) => items
+                .iter()
+                .try_for_each(|item| item.refuse_odd_numbers(text)),
             NodeKind::Map(entries) => entries
                 .iter()
                 .try_for_each(|(_, value)| value.refuse_odd_numbers(text)),
@@ -186,11 +186,17 @@ fn said(error: &serde_saphyr::Error) -> String {
     for (begins, means) in [
         ("budget breached: Anchors", "anchors are not allowed here"),
         ("budget breached: Alias", "aliases are not allowed here"),
-        ("budget breached: Documents", "a file holds one document only"),
+        (
+            "budget breached: Documents",
+            "a file holds one document only",
+        ),
         ("budget breached: Depth", "this is nested too deeply"),
         ("recursion limit", "this is nested too deeply"),
         ("YAML merge keys", "merge keys (`<<`) are not allowed here"),
-        ("cannot deserialize null into string", "a key cannot be null"),
+        (
+            "cannot deserialize null into string",
+            "a key cannot be null",
+        ),
         ("expected string scalar", "a key must be a text"),
         ("non-finite float", "the number is not finite"),
     ] {

@@ -20,7 +20,10 @@ pub fn files() -> Vec<SourceFile> {
         for entry in fs::read_dir(dir).unwrap().flatten() {
             let name = format!("{folder}{}", entry.file_name().to_str().unwrap());
             if SourceFile::belongs(&name) {
-                files.push(SourceFile::new(name, fs::read_to_string(entry.path()).unwrap()));
+                files.push(SourceFile::new(
+                    name,
+                    fs::read_to_string(entry.path()).unwrap(),
+                ));
             }
         }
     }
@@ -38,8 +41,14 @@ pub fn library() -> Library {
 
 /// The library with another suite in place of its own.
 pub fn library_with(suite: &str) -> Library {
-    let name = suite.lines().find_map(|l| l.strip_prefix("suite: ")).unwrap();
-    let mut files: Vec<_> = files().into_iter().filter(|f| f.name != "base.yaml").collect();
+    let name = suite
+        .lines()
+        .find_map(|l| l.strip_prefix("suite: "))
+        .unwrap();
+    let mut files: Vec<_> = files()
+        .into_iter()
+        .filter(|f| f.name != "base.yaml")
+        .collect();
     files.push(SourceFile::new(format!("{name}.yaml"), suite.to_owned()));
     Library::load(files).unwrap_or_else(|d| panic!("{}", said(&d)))
 }
@@ -81,11 +90,13 @@ pub fn evidence(plan: &Plan, others: &[(&str, &str, Value)]) -> Evidence {
             let other = others
                 .iter()
                 .find(|(role, at, _)| *role == wanted.role.as_str() && *at == path);
-            let good = || file(if wanted.query["digest"] == json!(true) {
-                json!({"digest": "00ff"})
-            } else {
-                json!({})
-            });
+            let good = || {
+                file(if wanted.query["digest"] == json!(true) {
+                    json!({"digest": "00ff"})
+                } else {
+                    json!({})
+                })
+            };
             FactRecord {
                 role: wanted.role.clone(),
                 kind: wanted.kind.to_owned(),
