@@ -6,6 +6,8 @@
 pub mod cli;
 pub mod color;
 pub mod command;
+pub mod live;
+pub mod load;
 pub mod message;
 pub mod options;
 pub mod panic;

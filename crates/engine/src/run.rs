@@ -25,6 +25,8 @@ pub struct RunOptions {
     pub jobs: usize,
     /// How long the whole run may take.
     pub deadline: Option<Duration>,
+    /// Whether what has time to come true is waited for.
+    pub wait: bool,
 }
 
 /// The evidence of a run, and what a reader must know of it.
@@ -103,7 +105,7 @@ pub async fn run(
                 });
                 wanted = still_unsettled(plan, &evidence, begun.elapsed());
                 let late = deadline.is_some_and(|end| Instant::now() + BETWEEN_ROUNDS >= end);
-                if wanted.is_empty() || cancel.is_cancelled() || late {
+                if !options.wait || wanted.is_empty() || cancel.is_cancelled() || late {
                     break;
                 }
                 tokio::select! {

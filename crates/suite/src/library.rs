@@ -88,6 +88,16 @@ impl Library {
     /// together, sorted; a library that was loaded can be bound, but only
     /// [`Library::lint`] knows whether its parts fit each other.
     pub fn load(files: Vec<SourceFile>) -> Result<Self, Vec<Diagnostic>> {
+        let (library, diagnostics) = Self::read(files);
+        if diagnostics.is_empty() {
+            Ok(library)
+        } else {
+            Err(tidy(diagnostics))
+        }
+    }
+
+    /// What can be read of some files, and what is wrong with them.
+    pub(crate) fn read(files: Vec<SourceFile>) -> (Self, Vec<Diagnostic>) {
         let mut diagnostics = Vec::new();
         let mut library = Self {
             suites: Vec::new(),
@@ -114,11 +124,15 @@ impl Library {
             .sort_by(|a, b| a.suite.suite.value.cmp(&b.suite.suite.value));
         library.unique(&mut diagnostics);
         library.inheritance(&mut diagnostics);
-        if diagnostics.is_empty() {
-            Ok(library)
-        } else {
-            Err(tidy(diagnostics))
-        }
+        (library, diagnostics)
+    }
+
+    /// How many files it holds.
+    pub(crate) fn files(&self) -> usize {
+        self.suites.len()
+            + self.profiles.len()
+            + usize::from(self.sources_file.is_some())
+            + usize::from(self.conflicts_file.is_some())
     }
 
     /// The suites that are compiled into the binary.

@@ -2,15 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use runproof_facts::registry;
-use runproof_model::{Role, observed::ABSENT_KEY};
+use runproof_model::observed::ABSENT_KEY;
 use serde_json::{Map, Value, json};
 
 use crate::diagnostic::{Diagnostic, Place, did_you_mean, tidy};
 use crate::expr::{ExprError, Scope, Type};
 use crate::expression::Expression;
 use crate::invariant::{ALL, Invariant, MAX_ITEMS};
-use crate::library::{Library, LoadedSuite};
+use crate::library::{Library, LoadedSuite, SourceFile};
 use crate::template::{Braces, Names};
 
 impl Library {
@@ -29,7 +28,11 @@ impl Library {
                     required.into_iter().chain(optional)
                 })
                 .collect(),
-            ids: self.invariants().map(|(_, i)| i.id.as_str()).collect(),
+            ids: self
+                .suites()
+                .iter()
+                .flat_map(|loaded| loaded.suite.ids.iter().map(String::as_str))
+                .collect(),
         };
         lint.profiles();
         for loaded in self.suites() {
@@ -44,6 +47,18 @@ impl Library {
             lint.diagnostics.extend_from_slice(diagnostics);
         }
         tidy(lint.diagnostics)
+    }
+
+    /// Everything that is wrong in some files: what [`Library::load`] says of
+    /// them and, where they can be read at all, what [`Library::lint`] says too.
+    pub fn lint_files(files: Vec<SourceFile>) -> Vec<Diagnostic> {
+        let count = files.len();
+        let (library, mut diagnostics) = Self::read(files);
+        // A file that is missing would be missed by all that refer to it.
+        if library.files() == count {
+            diagnostics.extend(library.lint());
+        }
+        tidy(diagnostics)
     }
 }
 
@@ -208,7 +223,15 @@ impl<'a> Lint<'a> {
             });
             if !known {
                 let message = format!("no profile of this invariant has a parameter `{parameter}`");
-                self.say(file, reading.parameter.place, message, None);
+                let parameters: Vec<Value> = invariant
+                    .profiles
+                    .iter()
+                    .map(|profile| self.library.parameters(profile))
+                    .collect();
+                let names = parameters.iter().filter_map(Value::as_object);
+                let names = names.flat_map(|map| map.keys()).map(String::as_str);
+                let help = did_you_mean(parameter, names);
+                self.say(file, reading.parameter.place, message, help);
             } else if !others {
                 let message =
                     format!("no profile of this invariant has other readings of `{parameter}`");
@@ -297,7 +320,10 @@ impl<'a> Lint<'a> {
                 .insert(looped.variable.clone(), Type::of_value(item));
         }
         for (name, query) in invariant.facts.iter() {
-            let Ok(kind) = query.kind() else { continue };
+            let Ok(kind) = query.kind() else {
+                scope.0.insert(name.value.clone(), Type::Any);
+                continue;
+            };
             let mut r#type = Type::Any;
             match query.resolve(&names) {
                 Err((node, error)) => {

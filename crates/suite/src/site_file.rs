@@ -4,7 +4,7 @@ use runproof_model::Site;
 
 use crate::diagnostic::{Diagnostic, Place, did_you_mean, tidy};
 use crate::library::Library;
-use crate::yaml::{Node, read};
+use crate::yaml::{Node, NodeKind, read};
 
 /// A site file, read and checked.
 #[derive(Clone, Debug)]
@@ -19,9 +19,23 @@ impl SiteFile {
     /// Reads a site file.
     pub fn load(file: &str, text: &str) -> Result<Self, Vec<Diagnostic>> {
         let node = Node::parse(file, text).map_err(|diagnostic| vec![diagnostic])?;
+        let expected =
+            "expected the name of an instance, `{ absent: <reason> }` or `{ hypervisor: true }`";
+        // Serde would take a list for the fields of `absent`, and a list of instances for a reason.
+        let lists = node
+            .get("nodes")
+            .and_then(Node::entries)
+            .unwrap_or_default();
+        if let Some((_, list)) = lists
+            .iter()
+            .find(|(_, value)| matches!(value.kind, NodeKind::List(_)))
+        {
+            let message = format!("{expected}, found a list");
+            return Err(vec![Diagnostic::new(file, list.place, message)]);
+        }
         let site: Site = read(file, &node).map_err(|mut diagnostic| {
             if diagnostic.message.contains("untagged enum NodeRef") {
-                diagnostic.message = "expected the name of an instance, `{ absent: <reason> }` or `{ hypervisor: true }`".to_owned();
+                diagnostic.message = expected.to_owned();
             }
             vec![diagnostic]
         })?;
@@ -84,7 +98,11 @@ impl SiteFile {
                 let message = format!("no suite has an input `{name}`");
                 say(&path, message, did_you_mean(name, known));
             } else if let Some(input) = declared.find(|input| !input.r#type.fits(value)) {
-                say(&path, format!("expected a {}", input.r#type.as_str()), None);
+                say(
+                    &path,
+                    format!("expected a value of type {}", input.r#type.as_str()),
+                    None,
+                );
             }
         }
         tidy(problems)
@@ -150,7 +168,7 @@ mod tests {
         "sit: lab\n",
         "s.yaml:1:1: error: unknown field `sit`\n  help: did you mean `site`?"
     )]
-    #[case("- a\n", "s.yaml:1:1: error: expected struct Site, found sequence")]
+    #[case("- a\n", "s.yaml:1:1: error: expected a mapping, found a list")]
     fn a_bad_site_says_where_it_is_bad(#[case] text: &str, #[case] said: &str) {
         let diagnostics = SiteFile::load("s.yaml", text).unwrap_err();
         assert_eq!(diagnostics[0].to_string(), said);

@@ -9,7 +9,7 @@ use crate::input::Input;
 use crate::invariant::Invariant;
 use crate::scenario::Scenario;
 use crate::words::{check_id, check_variable};
-use crate::yaml::{Entries, Fields, Located, Node};
+use crate::yaml::{Entries, Fields, Located, Node, NodeKind};
 
 /// A suite file, `suites/<name>.yaml`.
 #[derive(Debug, JsonSchema)]
@@ -29,6 +29,9 @@ pub struct Suite {
     /// The documented ways to break.
     #[schemars(default)]
     pub scenarios: Vec<Scenario>,
+    /// The identifiers of all invariants, of those too that could not be read.
+    #[schemars(skip)]
+    pub(crate) ids: Vec<String>,
 }
 
 impl Suite {
@@ -58,6 +61,7 @@ impl Suite {
             .into_iter()
             .map(|(_, scenario)| scenario)
             .collect();
+        let ids = node.get("invariants").map(ids_of).unwrap_or_default();
         let suite = suite?;
         if let Err(message) = check_id(&suite) {
             diagnostics.push(Diagnostic::new(file, suite.place, message));
@@ -69,7 +73,7 @@ impl Suite {
             for value in [&input.default, &input.example].into_iter().flatten() {
                 if !input.r#type.fits(&value.to_json()) {
                     let message = format!(
-                        "expected a {}, found {}",
+                        "expected a value of type {}, found {}",
                         input.r#type.as_str(),
                         value.what()
                     );
@@ -96,6 +100,25 @@ impl Suite {
             inputs,
             invariants,
             scenarios,
+            ids,
         })
     }
+}
+
+fn ids_of(invariants: &Node) -> Vec<String> {
+    let NodeKind::List(items) = &invariants.kind else {
+        return Vec::new();
+    };
+    items
+        .iter()
+        .filter_map(|item| match &item.get("id")?.kind {
+            NodeKind::Text(id) => Some(id.clone()),
+            NodeKind::Null
+            | NodeKind::Bool(_)
+            | NodeKind::Int(_)
+            | NodeKind::Float(_)
+            | NodeKind::List(_)
+            | NodeKind::Map(_) => None,
+        })
+        .collect()
 }

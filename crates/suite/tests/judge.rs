@@ -424,6 +424,58 @@ fn a_consequence_is_laid_to_its_root_and_keeps_its_verdict() {
     insta::assert_snapshot!("causes", lines(&evaluate(&plan, &evidence)));
 }
 
+#[rstest]
+#[case::equal(
+    "f.size == profile.botserver_port",
+    8080,
+    Some("also documented as 8080, infra-ops")
+)]
+#[case::computed(
+    "string(f.size) == string(profile.botserver_port) + \"0\"",
+    80800,
+    Some("also documented as 8080, infra-ops")
+)]
+#[case::at_least("f.size >= profile.botserver_port * 2 && f.size < 20000", 9000, None)]
+#[case::a_third_value("f.size == profile.botserver_port", 9090, None)]
+#[case::its_own("f.size == profile.botserver_port", 5858, None)]
+fn a_site_that_follows_another_documented_reading_is_told_so(
+    #[case] expect: &str,
+    #[case] size: i64,
+    #[case] reading: Option<&str>,
+) {
+    let library = library_with(&format!(
+        "
+suite: port
+invariants:
+  - id: port-read
+    title: x
+    profiles: [incus]
+    severity: low
+    on: system
+    facts: {{ f: {{ file: /f }} }}
+    expect: '{expect}'
+    why: x
+    sources: [production-guide/hosts]
+    reading: {{ parameter: botserver_port }}
+"
+    ));
+    assert_eq!(common::said(&library.lint()), "");
+    let plan = bind(
+        &library,
+        &site(&SITE.replace("inputs", "#inputs")),
+        &Selection::all(),
+    );
+    let evidence = evidence(&plan, &[("system", "/f", file(json!({"size": size})))]);
+    let findings = evaluate(&plan, &evidence);
+    assert_eq!(
+        findings[0].reading.as_deref(),
+        reading,
+        "{}",
+        findings[0].message
+    );
+    assert_eq!(findings[0].verdict == Verdict::Pass, size == 5858);
+}
+
 /// About a hundred invariants, each of an ordinary size.
 fn large() -> Vec<runproof_suite::SourceFile> {
     let mut files: Vec<_> = common::files()
@@ -470,4 +522,12 @@ fn speed() {
     });
     time("builtin", 5, &mut || drop(Library::builtin().unwrap()));
     time("lint", 1, &mut || drop(library.lint()));
+}
+
+#[test]
+fn plans_and_libraries_can_be_shared_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Library>();
+    shared::<Plan>();
+    shared::<runproof_suite::Facts>();
 }

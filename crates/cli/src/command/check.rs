@@ -1,9 +1,15 @@
 //! `runproof check`: look at a site and judge it.
 
 use clap::Args;
+use runproof_facts::Context;
 use runproof_model::ExitCode;
+use runproof_site::Options;
+use runproof_suite::{Plan, Waivers, bind};
 
 use crate::cli::UsageError;
+use crate::live::{Shown, block_on, run_options};
+use crate::load::{self, Target};
+use crate::{message, write};
 use crate::options::{
     DisplayOptions, GateOptions, LookOptions, OutputOptions, SelectOptions, TargetOptions,
 };
@@ -77,11 +83,94 @@ impl CheckArgs {
 }
 
 /// Runs `check`.
-// PLACEHOLDER: load suites and site, `write::check_places`, gather with
-// `display.progress()`, evaluate, settle with `args.gate.gate()`, then
-// `write::deliver(&report, &args.output, &display.style())`.
-pub fn run(_args: &CheckArgs, _display: &DisplayOptions) -> ExitCode {
-    super::not_linked("check")
+pub fn run(args: &CheckArgs, display: &DisplayOptions) -> ExitCode {
+    if let Err(error) = write::check_places(&args.output) {
+        message::error(&error.to_string());
+        return error.exit_code();
+    }
+    let loaded = load::library(&args.target.documents)
+        .and_then(|library| Ok((load::target(&args.target, &library)?, library)));
+    let (target, library) = match loaded {
+        Ok(loaded) => loaded,
+        Err(error) => return error.report(display),
+    };
+    let site = target.site();
+    let plan = bind(&library, &site, &load::selection(&args.select));
+    for selector in &plan.unmatched {
+        message::error(&format!("{selector} selects nothing"));
+    }
+    if args.look.plan {
+        return print_plan(&target, &plan, args);
+    }
+    let gate = args.gate.gate();
+    let checked = match &target {
+        Target::Recorded(bundle) => Ok(runproof_engine::replay(bundle, &plan, &Waivers::default(), gate)),
+        Target::Live(live) => {
+            let options = run_options(&args.look, Some(&args.gate));
+            let progress = display.progress();
+            progress.begin("looking at", roles(&plan));
+            let result = block_on(|cancel| {
+                let (progress, options, plan) = (&progress, &options, &plan);
+                async move {
+                    let shown = Shown(progress);
+                    runproof_engine::check(&live.file.site, plan, &live.waivers, gate, &live.key, options, &shown, &cancel).await
+                }
+            });
+            progress.finish();
+            result
+        }
+    };
+    match checked {
+        Ok(checked) => write::deliver(&checked.report, &args.output, &display.style()),
+        Err(message) => {
+            message::error(&message);
+            ExitCode::Defect
+        }
+    }
+}
+
+/// The roles that a plan looks at, each once.
+pub(super) fn roles(plan: &Plan) -> Vec<String> {
+    let mut roles: Vec<_> = plan.wanted().iter().map(|wanted| wanted.role.to_string()).collect();
+    roles.dedup();
+    roles
+}
+
+/// Prints what would run, and runs nothing.
+fn print_plan(target: &Target, plan: &Plan, args: &CheckArgs) -> ExitCode {
+    let Target::Live(live) = target else {
+        message::note("a recording is replayed: nothing would run");
+        return ExitCode::Conforms;
+    };
+    let mut options = Options::new(Context { key: live.key.key.clone() });
+    options.probe_timeout = args.look.timeout;
+    let planned = match runproof_site::plan(&live.file.site, &options, plan.wanted()) {
+        Ok(planned) => planned,
+        Err(error) => {
+            message::error(&error.to_string());
+            return ExitCode::Usage;
+        }
+    };
+    let mut text = String::new();
+    for node in &planned {
+        text.push_str(&format!("# {}: {}, as {}\n{}\n", node.role, node.instance, node.as_whom, node.how));
+        for look in &node.looks {
+            text.push_str(&format!("#   {look}\n"));
+        }
+        if !node.script.is_empty() {
+            text.push_str("# its standard input:\n");
+            text.push_str(&node.script);
+        }
+        text.push('\n');
+    }
+    match write::stdout(&text) {
+        Ok(()) if planned.is_empty() => ExitCode::NothingChecked,
+        Ok(()) => ExitCode::Conforms,
+        Err(error) => {
+            message::error(&error.to_string());
+            error.exit_code()
+        }
+    }
 }
 
 #[cfg(test)]

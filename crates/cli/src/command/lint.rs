@@ -2,7 +2,11 @@
 
 use clap::Args;
 use runproof_model::ExitCode;
+use runproof_suite::{Diagnostic, Library};
+use serde_json::json;
 
+use crate::load::{self, LoadError};
+use crate::{message, write};
 use crate::options::{DisplayOptions, TargetOptions, TextFormat};
 
 /// Said by `--help`, not by `-h`.
@@ -38,8 +42,53 @@ pub struct LintArgs {
 }
 
 /// Runs `lint`.
-// PLACEHOLDER: `runproof_report::diagnostics::render(&diagnostics, …)` on stdout
-// through `write::stdout`; 64 when there is an error.
-pub fn run(_args: &LintArgs, _display: &DisplayOptions) -> ExitCode {
-    super::not_linked("lint")
+pub fn run(args: &LintArgs, display: &DisplayOptions) -> ExitCode {
+    let mistakes = match mistakes(args) {
+        Ok(mistakes) => mistakes,
+        Err(LoadError::Diagnostics(mistakes)) => mistakes,
+        Err(error @ LoadError::Message(..)) => return error.report(display),
+    };
+    let text = match args.format {
+        TextFormat::Terminal if mistakes.is_empty() => "no mistakes\n".to_owned(),
+        TextFormat::Terminal => load::rendered(&mistakes, display.style().color),
+        TextFormat::Json => {
+            let list: Vec<_> = mistakes
+                .iter()
+                .map(|m| json!({ "file": m.file, "line": m.line, "column": m.column, "message": m.message, "help": m.help }))
+                .collect();
+            match runproof_report::json::to_string(&list) {
+                Ok(text) => text,
+                Err(error) => {
+                    message::error(&error.to_string());
+                    return ExitCode::Defect;
+                }
+            }
+        }
+    };
+    if let Err(error) = write::stdout(&text) {
+        message::error(&error.to_string());
+        return error.exit_code();
+    }
+    if mistakes.is_empty() {
+        ExitCode::Conforms
+    } else {
+        ExitCode::Usage
+    }
+}
+
+/// Everything that is wrong: in the suites, and in the site file when one is named.
+fn mistakes(args: &LintArgs) -> Result<Vec<Diagnostic>, LoadError> {
+    let library = match &args.target.documents.suites {
+        None => Library::builtin()?,
+        Some(folder) => Library::load(load::suite_files(folder)?)?,
+    };
+    let mut mistakes = library.lint();
+    if args.target.site.is_some() {
+        match load::target(&args.target, &library) {
+            Ok(_) => {}
+            Err(LoadError::Diagnostics(more)) => mistakes.extend(more),
+            Err(error @ LoadError::Message(..)) => return Err(error),
+        }
+    }
+    Ok(mistakes)
 }

@@ -2,7 +2,11 @@
 
 use clap::{Args, ValueEnum};
 use runproof_model::ExitCode;
+use runproof_suite::Library;
+use serde_json::Value;
 
+use crate::load;
+use crate::{message, write};
 use crate::options::{DisplayOptions, SelectOptions, SuiteOptions, TextFormat};
 
 const EXAMPLES: &str = "\
@@ -54,7 +58,122 @@ pub enum Listed {
 }
 
 /// Runs `list`.
-// PLACEHOLDER: a selection that matches nothing is 3.
-pub fn run(_args: &ListArgs, _display: &DisplayOptions) -> ExitCode {
-    super::not_linked("list")
+pub fn run(args: &ListArgs, display: &DisplayOptions) -> ExitCode {
+    let library = match load::library(&args.documents) {
+        Ok(library) => library,
+        Err(error) => return error.report(display),
+    };
+    let rows = match args.what {
+        Listed::Invariants => invariants(&library, args),
+        Listed::Suites => suites(&library),
+        Listed::Profiles => profiles(&library),
+        Listed::Facts => facts(),
+    };
+    let text = match args.format {
+        TextFormat::Terminal => table(&rows),
+        TextFormat::Json => match runproof_report::json::to_string(&as_json(&rows)) {
+            Ok(text) => text,
+            Err(error) => {
+                message::error(&error.to_string());
+                return ExitCode::Defect;
+            }
+        },
+    };
+    if let Err(error) = write::stdout(&text) {
+        message::error(&error.to_string());
+        return error.exit_code();
+    }
+    if rows.is_empty() {
+        message::error("nothing is selected");
+        return ExitCode::NothingChecked;
+    }
+    ExitCode::Conforms
+}
+
+/// One line: names of columns and their values.
+type Row = Vec<(&'static str, String)>;
+
+fn invariants(library: &Library, args: &ListArgs) -> Vec<Row> {
+    let selection = load::selection(&args.select);
+    let profile = args.documents.profile.as_deref();
+    library
+        .invariants()
+        .filter(|(suite, invariant)| {
+            selection.wants(&suite.suite, invariant) && profile.is_none_or(|p| library.applies(invariant, p))
+        })
+        .map(|(suite, invariant)| {
+            let on: Vec<_> = invariant.on.0.iter().map(|role| role.value.clone()).collect();
+            vec![
+                ("id", invariant.id.value.clone()),
+                ("severity", invariant.severity.as_str().to_owned()),
+                ("level", invariant.level.as_str().to_owned()),
+                ("on", on.join(",")),
+                ("suite", suite.suite.to_string()),
+                ("title", invariant.title.clone()),
+            ]
+        })
+        .collect()
+}
+
+fn suites(library: &Library) -> Vec<Row> {
+    library
+        .suites()
+        .iter()
+        .map(|loaded| {
+            vec![
+                ("suite", loaded.suite.suite.to_string()),
+                ("invariants", loaded.suite.invariants.len().to_string()),
+                ("file", loaded.file.name.clone()),
+            ]
+        })
+        .collect()
+}
+
+fn profiles(library: &Library) -> Vec<Row> {
+    library
+        .profile_names()
+        .filter_map(|name| Some((name, library.profile(name)?)))
+        .map(|(name, loaded)| vec![("profile", name.to_owned()), ("title", loaded.profile.title.clone())])
+        .collect()
+}
+
+fn facts() -> Vec<Row> {
+    runproof_facts::kinds()
+        .iter()
+        .map(|kind| vec![("fact", kind.name.to_owned()), ("about", kind.about.to_owned())])
+        .collect()
+}
+
+/// Columns as wide as their widest value; the last one as it is.
+fn table(rows: &[Row]) -> String {
+    let mut widths: Vec<usize> = Vec::new();
+    for row in rows {
+        for (index, (_, value)) in row.iter().enumerate() {
+            let width = value.chars().count();
+            match widths.get_mut(index) {
+                Some(widest) => *widest = width.max(*widest),
+                None => widths.push(width),
+            }
+        }
+    }
+    let mut text = String::new();
+    for row in rows {
+        let last = row.len().saturating_sub(1);
+        for (index, (_, value)) in row.iter().enumerate() {
+            let value = runproof_model::text::one_line(value, 200);
+            let width = if index == last { 0 } else { widths.get(index).map_or(0, |w| w + 2) };
+            text.push_str(&format!("{value:width$}"));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn as_json(rows: &[Row]) -> Value {
+    rows.iter()
+        .map(|row| {
+            let fields = row.iter().map(|(name, value)| ((*name).to_owned(), Value::String(value.clone())));
+            Value::Object(fields.collect())
+        })
+        .collect()
 }

@@ -12,7 +12,6 @@ pub mod schema;
 use clap::Subcommand;
 use runproof_model::ExitCode;
 
-use crate::message;
 use crate::options::DisplayOptions;
 
 /// What to do.
@@ -69,14 +68,6 @@ impl Command {
             Self::Completions(args) => completions::run(args),
         }
     }
-}
-
-/// PLACEHOLDER until the engine is linked: never a verdict, always a defect.
-fn not_linked(command: &str) -> ExitCode {
-    message::error(&format!(
-        "{command} is not linked to the engine in this build"
-    ));
-    ExitCode::Defect
 }
 
 /// Parses a command line in a test.

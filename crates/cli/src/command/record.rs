@@ -4,8 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use runproof_model::ExitCode;
+use runproof_suite::bind;
 
+use super::check::roles;
 use crate::cli::UsageError;
+use crate::live::{Shown, block_on, run_options};
+use crate::load::{self, Target};
+use crate::message;
 use crate::options::{DisplayOptions, LookOptions, SelectOptions, SiteChoice, TargetOptions};
 
 /// Said by `--help`, not by `-h`.
@@ -62,9 +67,58 @@ impl RecordArgs {
 }
 
 /// Runs `record`.
-// PLACEHOLDER: gather as `check` does, then `write::replace_file(&args.file, …)`.
-pub fn run(_args: &RecordArgs, _display: &DisplayOptions) -> ExitCode {
-    super::not_linked("record")
+pub fn run(args: &RecordArgs, display: &DisplayOptions) -> ExitCode {
+    let loaded = load::library(&args.target.documents)
+        .and_then(|library| Ok((load::target(&args.target, &library)?, library)));
+    let (target, library) = match loaded {
+        Ok(loaded) => loaded,
+        Err(error) => return error.report(display),
+    };
+    let Target::Live(live) = &target else {
+        return ExitCode::Usage;
+    };
+    let plan = bind(&library, &live.file.site, &load::selection(&args.select));
+    if plan.wanted().is_empty() {
+        message::error("there is nothing to record: no selected invariant looks at a node");
+        return ExitCode::NothingChecked;
+    }
+    let options = run_options(&args.look, None);
+    let progress = display.progress();
+    progress.begin("looking at", roles(&plan));
+    let result = block_on(|cancel| {
+        let (progress, options, plan) = (&progress, &options, &plan);
+        async move {
+            let shown = Shown(progress);
+            runproof_engine::record(&live.file.site, plan, &live.key, options, &shown, &cancel).await
+        }
+    });
+    progress.finish();
+    let (bundle, run) = match result {
+        Ok(recorded) => recorded,
+        Err(message) => {
+            message::error(&message);
+            return ExitCode::Defect;
+        }
+    };
+    for note in &run.notes {
+        message::note(note);
+    }
+    if let Err(error) = bundle.write(&args.file) {
+        message::error(&error.to_string());
+        return ExitCode::CannotWrite;
+    }
+    message::note(&format!(
+        "{} facts of {} nodes in {}",
+        bundle.evidence.rounds.last().map_or(0, |round| round.facts.len()),
+        bundle.evidence.nodes.len(),
+        args.file.display()
+    ));
+    let dark = bundle.evidence.nodes.iter().filter(|node| node.trouble.is_some()).count();
+    match (run.interrupted, dark) {
+        (true, _) => ExitCode::Interrupted,
+        (false, 0) => ExitCode::Conforms,
+        (false, _) => ExitCode::Unestablished,
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,9 @@
 
 use clap::{Args, ValueEnum};
 use runproof_model::ExitCode;
+use serde_json::{Value, json};
+
+use crate::{message, write};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,7 +42,43 @@ pub enum SchemaOf {
 }
 
 /// Runs `schema`.
-// PLACEHOLDER: `runproof_report::json::to_string(&schema)` through `write::stdout`.
-pub fn run(_args: &SchemaArgs) -> ExitCode {
-    super::not_linked("schema")
+pub fn run(args: &SchemaArgs) -> ExitCode {
+    let schema = match args.what {
+        SchemaOf::Suite => file_schema("suite"),
+        SchemaOf::Profile => file_schema("profile"),
+        SchemaOf::Site => file_schema("site"),
+        SchemaOf::Waivers => file_schema("waivers"),
+        SchemaOf::Facts => Some(facts()),
+    };
+    let text = schema.and_then(|schema| runproof_report::json::to_string(&schema).ok());
+    let Some(text) = text else {
+        message::error("there is no such schema");
+        return ExitCode::Defect;
+    };
+    match write::stdout(&text) {
+        Ok(()) => ExitCode::Conforms,
+        Err(error) => {
+            message::error(&error.to_string());
+            error.exit_code()
+        }
+    }
+}
+
+fn file_schema(what: &str) -> Option<Value> {
+    let name = format!("{what}.schema.json");
+    runproof_suite::schemas()
+        .into_iter()
+        .find_map(|(file, schema)| (file == name).then_some(schema))
+}
+
+/// Every kind with its query and its fact.
+fn facts() -> Value {
+    runproof_facts::kinds()
+        .iter()
+        .map(|kind| {
+            let schema = json!({ "about": kind.about, "query": kind.query_schema(), "fact": kind.fact_schema() });
+            (kind.name.to_owned(), schema)
+        })
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }

@@ -14,8 +14,8 @@ pub struct LookOptions {
     /// Look at no more than this many nodes at once [default: all]
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
-    /// Give each probe this long: 500ms, 10s, 1m30s
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    /// Give each probe of a node this long: 500ms, 10s, 1m30s
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub timeout: Duration,
     /// Stop the whole run after this long; what is not done by then is an error [default: none]
     #[arg(long, value_name = "DURATION", value_parser = duration)]

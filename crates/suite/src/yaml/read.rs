@@ -254,9 +254,30 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         result.map_err(|error| error.at(self.0.place))
     }
 
+    /// Serde would also take a list, and its items for the fields in their order.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ReadError> {
+        match self.0.kind {
+            NodeKind::Map(_) => self.deserialize_any(visitor),
+            NodeKind::Null
+            | NodeKind::Bool(_)
+            | NodeKind::Int(_)
+            | NodeKind::Float(_)
+            | NodeKind::Text(_)
+            | NodeKind::List(_) => {
+                let message = format!("expected a mapping, found {}", self.0.what());
+                Err(ReadError::custom(message).at(self.0.place))
+            }
+        }
+    }
+
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
-        unit unit_struct seq tuple tuple_struct map struct identifier ignored_any
+        unit unit_struct seq tuple tuple_struct map identifier ignored_any
     }
 }
 

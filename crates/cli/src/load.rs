@@ -1,0 +1,228 @@
+//! Reading what a command names: suites, sites, waivers, keys and bundles.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use runproof_engine::{SiteKey, site_of};
+use runproof_model::{ExitCode, Site};
+use runproof_site::Bundle;
+use runproof_suite::{Diagnostic, Library, Selection, SiteFile, SourceFile, Waivers};
+
+use crate::message;
+use crate::options::{DisplayOptions, SelectOptions, SiteChoice, SuiteOptions, TargetOptions};
+
+/// The largest file that somebody writes by hand.
+const MAX_TEXT: u64 = 1 << 20;
+
+/// The recording that is compiled in.
+static REFERENCE: &[u8] = include_bytes!("../../../fixtures/sites/reference/bundle.json");
+
+/// Why a command cannot begin; already in words.
+#[derive(Debug)]
+pub enum LoadError {
+    /// Mistakes in files, with their places.
+    Diagnostics(Vec<Diagnostic>),
+    /// Anything else.
+    Message(String, Option<String>),
+}
+
+impl LoadError {
+    fn new(message: impl Into<String>) -> Self {
+        Self::Message(message.into(), None)
+    }
+
+    /// Says it on stderr; the exit code to leave with.
+    pub fn report(&self, display: &DisplayOptions) -> ExitCode {
+        match self {
+            Self::Diagnostics(diagnostics) => {
+                message::rendered(&rendered(diagnostics, display.color_of_stderr()));
+            }
+            Self::Message(text, help) => {
+                message::error(text);
+                if let Some(help) = help {
+                    message::help(help);
+                }
+            }
+        }
+        ExitCode::Usage
+    }
+}
+
+impl From<Vec<Diagnostic>> for LoadError {
+    fn from(diagnostics: Vec<Diagnostic>) -> Self {
+        Self::Diagnostics(diagnostics)
+    }
+}
+
+/// Mistakes in files as a compiler shows them.
+pub fn rendered(diagnostics: &[Diagnostic], color: bool) -> String {
+    let shown: Vec<_> = diagnostics
+        .iter()
+        .map(|found| runproof_report::Diagnostic {
+            file: found.file.clone(),
+            line: found.line,
+            column: found.column,
+            level: runproof_report::DiagnosticLevel::Error,
+            message: found.message.clone(),
+            help: found.help.clone(),
+        })
+        .collect();
+    runproof_report::diagnostics::render(&shown, color)
+}
+
+/// What a site is, and where its evidence comes from.
+#[derive(Debug)]
+pub enum Target {
+    /// A live site.
+    Live(Box<LiveSite>),
+    /// A recording.
+    Recorded(Box<Bundle>),
+}
+
+/// A live site with what belongs to it.
+#[derive(Debug)]
+pub struct LiveSite {
+    /// The site file.
+    pub file: SiteFile,
+    /// Accepted failures.
+    pub waivers: Waivers,
+    /// The fingerprints' key.
+    pub key: SiteKey,
+}
+
+impl Target {
+    /// The site as binding sees it.
+    pub fn site(&self) -> Site {
+        match self {
+            Self::Live(live) => live.file.site.clone(),
+            Self::Recorded(bundle) => site_of(bundle),
+        }
+    }
+}
+
+fn text(path: &Path) -> Result<String, LoadError> {
+    let name = path.display();
+    let size = fs::metadata(path).map_err(|e| LoadError::new(format!("{name}: {e}")))?.len();
+    if size > MAX_TEXT {
+        return Err(LoadError::new(format!("{name}: larger than {MAX_TEXT} bytes")));
+    }
+    fs::read_to_string(path).map_err(|e| LoadError::new(format!("{name}: {e}")))
+}
+
+/// The suites of a folder, or the built-in ones. Mistakes that one file shows by itself end here;
+/// those between files are found too when the suites are not the built-in ones, which a test has linted.
+pub fn library(options: &SuiteOptions) -> Result<Library, LoadError> {
+    let Some(folder) = &options.suites else {
+        return Ok(Library::builtin()?);
+    };
+    let library = Library::load(suite_files(folder)?)?;
+    let mistakes = library.lint();
+    if mistakes.is_empty() {
+        Ok(library)
+    } else {
+        Err(mistakes.into())
+    }
+}
+
+/// The files of a folder of suites. A folder without a ledger uses the built-in one.
+pub fn suite_files(folder: &Path) -> Result<Vec<SourceFile>, LoadError> {
+    let mut files = Vec::new();
+    for below in ["", "profiles"] {
+        let place = folder.join(below);
+        let entries = match fs::read_dir(&place) {
+            Ok(entries) => entries,
+            Err(_) if !below.is_empty() => continue,
+            Err(e) => return Err(LoadError::new(format!("{}: {e}", place.display()))),
+        };
+        for entry in entries {
+            let path = entry.map_err(|e| LoadError::new(format!("{}: {e}", place.display())))?.path();
+            let Some(base) = path.file_name().and_then(|name| name.to_str()) else {
+                continue;
+            };
+            let name = Path::new(below).join(base).display().to_string();
+            if path.is_file() && SourceFile::belongs(&name) {
+                files.push(SourceFile::new(path.display().to_string(), text(&path)?));
+            }
+        }
+    }
+    if files.is_empty() {
+        return Err(LoadError::Message(
+            format!("{}: there is no suite", folder.display()),
+            Some("a suite is a file NAME.yaml in this folder, a profile one in its folder profiles".to_owned()),
+        ));
+    }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(files)
+}
+
+/// What `--site` names; without it the recording that is compiled in.
+pub fn target(options: &TargetOptions, library: &Library) -> Result<Target, LoadError> {
+    let mut target = match &options.site {
+        None => {
+            let bundle = Bundle::parse("the built-in reference", REFERENCE).map_err(|e| LoadError::new(e.to_string()))?;
+            Target::Recorded(Box::new(bundle))
+        }
+        Some(SiteChoice::Bundle(path)) => {
+            let bundle = Bundle::read(path).map_err(|e| LoadError::new(e.to_string()))?;
+            Target::Recorded(Box::new(bundle))
+        }
+        Some(choice @ (SiteChoice::Name(_) | SiteChoice::File(_))) => {
+            Target::Live(Box::new(live(&choice.path(), library)?))
+        }
+    };
+    if let Some(profile) = &options.documents.profile {
+        match &mut target {
+            Target::Live(live) => live.file.site.profile.clone_from(profile),
+            Target::Recorded(bundle) => bundle.site.profile.clone_from(profile),
+        }
+    }
+    let profile = target.site().profile;
+    if library.profile(&profile).is_none() {
+        let known: Vec<_> = library.profile_names().collect();
+        return Err(LoadError::Message(
+            format!("there is no profile {profile:?}"),
+            Some(format!("known here: {}", known.join(", "))),
+        ));
+    }
+    Ok(target)
+}
+
+fn live(path: &Path, library: &Library) -> Result<LiveSite, LoadError> {
+    if !path.exists() {
+        return Err(LoadError::Message(
+            format!("{}: there is no such site file", path.display()),
+            Some("`runproof init NAME` asks an engine and writes a first one".to_owned()),
+        ));
+    }
+    let file = SiteFile::load(&path.display().to_string(), &text(path)?)?;
+    let mistakes = file.check(library);
+    if !mistakes.is_empty() {
+        return Err(mistakes.into());
+    }
+    let folder = path.parent().map_or_else(|| PathBuf::from("."), Path::to_owned);
+    let waivers = match &file.site.waivers {
+        None => Waivers::default(),
+        Some(name) => {
+            let path = folder.join(name);
+            let waivers = Waivers::load(&path.display().to_string(), &text(&path)?)?;
+            let mistakes = waivers.check(library);
+            if !mistakes.is_empty() {
+                return Err(mistakes.into());
+            }
+            waivers
+        }
+    };
+    let key_file = file.site.key_file.as_ref().map(|name| folder.join(name));
+    let key = SiteKey::load(key_file.as_deref()).map_err(|e| LoadError::new(e.to_string()))?;
+    Ok(LiveSite { file, waivers, key })
+}
+
+/// Which invariants are wanted.
+pub fn selection(options: &SelectOptions) -> Selection {
+    Selection {
+        suites: options.suites.clone(),
+        ids: options.ids.clone(),
+        severities: options.severities().unwrap_or_default(),
+        roles: Vec::new(),
+    }
+}
