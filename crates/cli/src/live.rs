@@ -25,7 +25,9 @@ pub fn run_options(look: &LookOptions, gate: Option<&GateOptions>) -> RunOptions
 
 /// Runs to the end, or until SIGINT or SIGTERM asks to stop: the run then ends
 /// with what it has. A second signal ends the process at once.
-pub fn block_on<T, F: Future<Output = T>>(work: impl FnOnce(CancellationToken) -> F) -> Result<T, String> {
+pub fn block_on<T, F: Future<Output = T>>(
+    work: impl FnOnce(CancellationToken) -> F,
+) -> Result<T, String> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -35,9 +37,10 @@ pub fn block_on<T, F: Future<Output = T>>(work: impl FnOnce(CancellationToken) -
         let cancel = CancellationToken::new();
         let watched = cancel.clone();
         tokio::spawn(async move {
-            let (Ok(mut interrupt), Ok(mut terminate)) =
-                (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-            else {
+            let (Ok(mut interrupt), Ok(mut terminate)) = (
+                signal(SignalKind::interrupt()),
+                signal(SignalKind::terminate()),
+            ) else {
                 return;
             };
             for asked in 0.. {

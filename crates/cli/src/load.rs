@@ -102,9 +102,13 @@ impl Target {
 
 fn text(path: &Path) -> Result<String, LoadError> {
     let name = path.display();
-    let size = fs::metadata(path).map_err(|e| LoadError::new(format!("{name}: {e}")))?.len();
+    let size = fs::metadata(path)
+        .map_err(|e| LoadError::new(format!("{name}: {e}")))?
+        .len();
     if size > MAX_TEXT {
-        return Err(LoadError::new(format!("{name}: larger than {MAX_TEXT} bytes")));
+        return Err(LoadError::new(format!(
+            "{name}: larger than {MAX_TEXT} bytes"
+        )));
     }
     fs::read_to_string(path).map_err(|e| LoadError::new(format!("{name}: {e}")))
 }
@@ -135,7 +139,9 @@ pub fn suite_files(folder: &Path) -> Result<Vec<SourceFile>, LoadError> {
             Err(e) => return Err(LoadError::new(format!("{}: {e}", place.display()))),
         };
         for entry in entries {
-            let path = entry.map_err(|e| LoadError::new(format!("{}: {e}", place.display())))?.path();
+            let path = entry
+                .map_err(|e| LoadError::new(format!("{}: {e}", place.display())))?
+                .path();
             let Some(base) = path.file_name().and_then(|name| name.to_str()) else {
                 continue;
             };
@@ -148,7 +154,10 @@ pub fn suite_files(folder: &Path) -> Result<Vec<SourceFile>, LoadError> {
     if files.is_empty() {
         return Err(LoadError::Message(
             format!("{}: there is no suite", folder.display()),
-            Some("a suite is a file NAME.yaml in this folder, a profile one in its folder profiles".to_owned()),
+            Some(
+                "a suite is a file NAME.yaml in this folder, a profile one in its folder profiles"
+                    .to_owned(),
+            ),
         ));
     }
     files.sort_by(|a, b| a.name.cmp(&b.name));
@@ -159,7 +168,8 @@ pub fn suite_files(folder: &Path) -> Result<Vec<SourceFile>, LoadError> {
 pub fn target(options: &TargetOptions, library: &Library) -> Result<Target, LoadError> {
     let mut target = match &options.site {
         None => {
-            let bundle = Bundle::parse("the built-in reference", REFERENCE).map_err(|e| LoadError::new(e.to_string()))?;
+            let bundle = Bundle::parse("the built-in reference", REFERENCE)
+                .map_err(|e| LoadError::new(e.to_string()))?;
             Target::Recorded(Box::new(bundle))
         }
         Some(SiteChoice::Bundle(path)) => {
@@ -199,7 +209,9 @@ fn live(path: &Path, library: &Library) -> Result<LiveSite, LoadError> {
     if !mistakes.is_empty() {
         return Err(mistakes.into());
     }
-    let folder = path.parent().map_or_else(|| PathBuf::from("."), Path::to_owned);
+    let folder = path
+        .parent()
+        .map_or_else(|| PathBuf::from("."), Path::to_owned);
     let waivers = match &file.site.waivers {
         None => Waivers::default(),
         Some(name) => {

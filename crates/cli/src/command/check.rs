@@ -9,10 +9,10 @@ use runproof_suite::{Plan, Waivers, bind};
 use crate::cli::UsageError;
 use crate::live::{Shown, block_on, run_options};
 use crate::load::{self, Target};
-use crate::{message, write};
 use crate::options::{
     DisplayOptions, GateOptions, LookOptions, OutputOptions, SelectOptions, TargetOptions,
 };
+use crate::{message, write};
 
 /// Said by `--help`, not by `-h`.
 pub(super) const ABOUT: &str = "\
@@ -104,7 +104,12 @@ pub fn run(args: &CheckArgs, display: &DisplayOptions) -> ExitCode {
     }
     let gate = args.gate.gate();
     let checked = match &target {
-        Target::Recorded(bundle) => Ok(runproof_engine::replay(bundle, &plan, &Waivers::default(), gate)),
+        Target::Recorded(bundle) => Ok(runproof_engine::replay(
+            bundle,
+            &plan,
+            &Waivers::default(),
+            gate,
+        )),
         Target::Live(live) => {
             let options = run_options(&args.look, Some(&args.gate));
             let progress = display.progress();
@@ -113,7 +118,17 @@ pub fn run(args: &CheckArgs, display: &DisplayOptions) -> ExitCode {
                 let (progress, options, plan) = (&progress, &options, &plan);
                 async move {
                     let shown = Shown(progress);
-                    runproof_engine::check(&live.file.site, plan, &live.waivers, gate, &live.key, options, &shown, &cancel).await
+                    runproof_engine::check(
+                        &live.file.site,
+                        plan,
+                        &live.waivers,
+                        gate,
+                        &live.key,
+                        options,
+                        &shown,
+                        &cancel,
+                    )
+                    .await
                 }
             });
             progress.finish();
@@ -131,7 +146,11 @@ pub fn run(args: &CheckArgs, display: &DisplayOptions) -> ExitCode {
 
 /// The roles that a plan looks at, each once.
 pub(super) fn roles(plan: &Plan) -> Vec<String> {
-    let mut roles: Vec<_> = plan.wanted().iter().map(|wanted| wanted.role.to_string()).collect();
+    let mut roles: Vec<_> = plan
+        .wanted()
+        .iter()
+        .map(|wanted| wanted.role.to_string())
+        .collect();
     roles.dedup();
     roles
 }
@@ -142,7 +161,9 @@ fn print_plan(target: &Target, plan: &Plan, args: &CheckArgs) -> ExitCode {
         message::note("a recording is replayed: nothing would run");
         return ExitCode::Conforms;
     };
-    let mut options = Options::new(Context { key: live.key.key.clone() });
+    let mut options = Options::new(Context {
+        key: live.key.key.clone(),
+    });
     options.probe_timeout = args.look.timeout;
     let planned = match runproof_site::plan(&live.file.site, &options, plan.wanted()) {
         Ok(planned) => planned,
@@ -153,7 +174,10 @@ fn print_plan(target: &Target, plan: &Plan, args: &CheckArgs) -> ExitCode {
     };
     let mut text = String::new();
     for node in &planned {
-        text.push_str(&format!("# {}: {}, as {}\n{}\n", node.role, node.instance, node.as_whom, node.how));
+        text.push_str(&format!(
+            "# {}: {}, as {}\n{}\n",
+            node.role, node.instance, node.as_whom, node.how
+        ));
         for look in &node.looks {
             text.push_str(&format!("#   {look}\n"));
         }

@@ -1,9 +1,18 @@
 //! `runproof explain`: what an invariant means.
 
-use clap::Args;
-use runproof_model::ExitCode;
+use std::time::Duration;
 
+use clap::Args;
+use runproof_engine::RunOptions;
+use runproof_model::exit::Gate;
+use runproof_model::{ExitCode, Finding};
+use runproof_suite::{Invariant, Library, Plan, Selection, Waivers, bind};
+use serde::Serialize;
+
+use crate::live::{Shown, block_on};
+use crate::load::{self, Target};
 use crate::options::{DisplayOptions, TargetOptions, TextFormat, name};
+use crate::{message, write};
 
 /// Said by `--help`, not by `-h`.
 pub(super) const ABOUT: &str = "\
@@ -42,7 +51,284 @@ pub struct ExplainArgs {
 }
 
 /// Runs `explain`.
-// PLACEHOLDER: an unknown identifier is 64 with a suggestion.
-pub fn run(_args: &ExplainArgs, _display: &DisplayOptions) -> ExitCode {
-    super::not_linked("explain")
+pub fn run(args: &ExplainArgs, display: &DisplayOptions) -> ExitCode {
+    let library = match load::library(&args.target.documents) {
+        Ok(library) => library,
+        Err(error) => return error.report(display),
+    };
+    let Some(id) = known(&library, &args.id) else {
+        return unknown(&library, &args.id);
+    };
+    let target = match load::target(&args.target, &library) {
+        Ok(target) => target,
+        Err(error) => return error.report(display),
+    };
+    let plan = bind(
+        &library,
+        &target.site(),
+        &Selection {
+            ids: vec![id.clone()],
+            ..Selection::all()
+        },
+    );
+    let findings = match &target {
+        Target::Recorded(bundle) => {
+            runproof_engine::replay(bundle, &plan, &Waivers::default(), Gate::default())
+                .report
+                .findings
+        }
+        Target::Live(live) => {
+            let options = RunOptions {
+                probe_timeout: Duration::from_secs(30),
+                jobs: 64,
+                deadline: None,
+                wait: false,
+            };
+            let progress = display.progress();
+            progress.begin("looking at", super::check::roles(&plan));
+            let checked = block_on(|cancel| {
+                let (progress, options, plan) = (&progress, &options, &plan);
+                async move {
+                    let shown = Shown(progress);
+                    runproof_engine::check(
+                        &live.file.site,
+                        plan,
+                        &live.waivers,
+                        Gate::default(),
+                        &live.key,
+                        options,
+                        &shown,
+                        &cancel,
+                    )
+                    .await
+                }
+            });
+            progress.finish();
+            match checked {
+                Ok(checked) => checked.report.findings,
+                Err(message) => {
+                    message::error(&message);
+                    return ExitCode::Defect;
+                }
+            }
+        }
+    };
+    let Some((suite, invariant)) = library.invariant(&id) else {
+        return unknown(&library, &args.id);
+    };
+    let explained = Explained {
+        id: id.clone(),
+        suite: suite.suite.to_string(),
+        title: invariant.title.clone(),
+        why: invariant.why.clone(),
+        severity: invariant.severity.as_str(),
+        level: invariant.level.as_str(),
+        profiles: invariant.profiles.iter().map(|p| p.value.clone()).collect(),
+        expect: invariant
+            .expect
+            .0
+            .iter()
+            .map(|e| e.text().to_owned())
+            .collect(),
+        document_defect: invariant
+            .document_defect
+            .as_ref()
+            .map(|d| format!("{} ({})", d.why, d.evidence)),
+        by_hand: by_hand(&plan),
+        fix: plan
+            .bound
+            .first()
+            .map(|bound| bound.fix.clone())
+            .unwrap_or_default(),
+        documented: documented(&library, invariant),
+        recorded: matches!(target, Target::Recorded(_)),
+        site: target.site().site,
+        findings,
+    };
+    let text = match args.format {
+        TextFormat::Terminal => in_words(&explained),
+        TextFormat::Json => match runproof_report::json::to_string(&explained) {
+            Ok(text) => text,
+            Err(error) => {
+                message::error(&error.to_string());
+                return ExitCode::Defect;
+            }
+        },
+    };
+    match write::stdout(&text) {
+        Ok(()) => ExitCode::Conforms,
+        Err(error) => {
+            message::error(&error.to_string());
+            error.exit_code()
+        }
+    }
+}
+
+/// Everything there is to say about an invariant.
+#[derive(Debug, Serialize)]
+struct Explained {
+    id: String,
+    suite: String,
+    title: String,
+    why: String,
+    severity: &'static str,
+    level: &'static str,
+    profiles: Vec<String>,
+    expect: Vec<String>,
+    document_defect: Option<String>,
+    /// Role and command.
+    by_hand: Vec<(String, String)>,
+    fix: Vec<String>,
+    /// Place, and what stands there in our words.
+    documented: Vec<(String, String)>,
+    recorded: bool,
+    site: String,
+    findings: Vec<Finding>,
+}
+
+/// The invariant of that identifier, or the one that covers that statement of the ledger.
+fn known(library: &Library, id: &str) -> Option<String> {
+    if library.invariant(id).is_some() {
+        return Some(id.to_owned());
+    }
+    library
+        .invariants()
+        .find(|(_, invariant)| invariant.covers.iter().any(|covered| covered.value == id))
+        .map(|(_, invariant)| invariant.id.value.clone())
+}
+
+fn unknown(library: &Library, id: &str) -> ExitCode {
+    let statement = library
+        .sources()
+        .ok()
+        .and_then(|sources| sources.statement(id));
+    if let Some(statement) = statement {
+        message::error(&format!(
+            "{id} is documented and not encoded yet: {}",
+            statement.statement
+        ));
+        return ExitCode::Usage;
+    }
+    message::error(&format!("there is no invariant {id}"));
+    let nearest = library
+        .invariants()
+        .map(|(_, invariant)| {
+            (
+                strsim::jaro_winkler(id, &invariant.id.value),
+                invariant.id.value.clone(),
+            )
+        })
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .filter(|(likeness, _)| *likeness > 0.75);
+    message::help(&match nearest {
+        Some((_, nearest)) => format!("did you mean {nearest}?"),
+        None => "`runproof list` shows them all".to_owned(),
+    });
+    ExitCode::Usage
+}
+
+/// How to look by hand, each way once.
+fn by_hand(plan: &Plan) -> Vec<(String, String)> {
+    let mut ways = Vec::new();
+    for wanted in plan.wanted() {
+        let way = (wanted.role.to_string(), wanted.probe.by_hand());
+        if !ways.contains(&way) {
+            ways.push(way);
+        }
+    }
+    ways
+}
+
+fn documented(library: &Library, invariant: &Invariant) -> Vec<(String, String)> {
+    let mut places = Vec::new();
+    let ids = std::iter::once(&invariant.id).chain(&invariant.covers);
+    if let Ok(sources) = library.sources() {
+        for statement in ids.filter_map(|id| sources.statement(&id.value)) {
+            for source in &statement.sources {
+                let place = format!(
+                    "{} § {}, lines {}",
+                    source.doc, source.section, source.lines
+                );
+                places.push((place, statement.statement.clone()));
+            }
+        }
+    }
+    if places.is_empty() {
+        places.extend(
+            invariant
+                .sources
+                .iter()
+                .map(|key| (runproof_report::words::source(&key.value), String::new())),
+        );
+    }
+    places
+}
+
+fn in_words(e: &Explained) -> String {
+    let line = |text: &str| runproof_model::text::one_line(text, 400);
+    let mut out = format!(
+        "{}  ({}, {}, suite {}, profiles {})\n{}\n",
+        e.id,
+        e.severity,
+        e.level,
+        e.suite,
+        e.profiles.join(", "),
+        line(&e.title)
+    );
+    let mut section = |title: &str, lines: Vec<String>| {
+        if !lines.is_empty() {
+            out.push_str(&format!("\n{title}\n"));
+            for text in lines {
+                out.push_str(&format!("  {text}\n"));
+            }
+        }
+    };
+    section("Why", vec![line(&e.why)]);
+    section(
+        "Document defect",
+        e.document_defect.iter().map(|d| line(d)).collect(),
+    );
+    section(
+        "Documented",
+        e.documented
+            .iter()
+            .map(|(place, says)| {
+                if says.is_empty() {
+                    line(place)
+                } else {
+                    format!("{}: {}", line(place), line(says))
+                }
+            })
+            .collect(),
+    );
+    section("Expected", e.expect.iter().map(|x| line(x)).collect());
+    section(
+        "To look by hand",
+        e.by_hand
+            .iter()
+            .map(|(role, command)| format!("on {role}:  {}", line(command)))
+            .collect(),
+    );
+    section("Fix", e.fix.iter().map(|x| line(x)).collect());
+    let heading = if e.recorded {
+        "Last values, of a recording and not of your site"
+    } else {
+        "Last values"
+    };
+    section(
+        heading,
+        e.findings
+            .iter()
+            .map(|f| {
+                format!(
+                    "{} on {}: {} {}",
+                    e.site,
+                    f.node,
+                    f.verdict.as_str(),
+                    line(&f.message)
+                )
+            })
+            .collect(),
+    );
+    out
 }

@@ -6,8 +6,8 @@ use runproof_suite::{Diagnostic, Library};
 use serde_json::json;
 
 use crate::load::{self, LoadError};
-use crate::{message, write};
 use crate::options::{DisplayOptions, TargetOptions, TextFormat};
+use crate::{message, write};
 
 /// Said by `--help`, not by `-h`.
 pub(super) const ABOUT: &str = "\

@@ -6,8 +6,8 @@ use runproof_suite::Library;
 use serde_json::Value;
 
 use crate::load;
-use crate::{message, write};
 use crate::options::{DisplayOptions, SelectOptions, SuiteOptions, TextFormat};
+use crate::{message, write};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -99,10 +99,16 @@ fn invariants(library: &Library, args: &ListArgs) -> Vec<Row> {
     library
         .invariants()
         .filter(|(suite, invariant)| {
-            selection.wants(&suite.suite, invariant) && profile.is_none_or(|p| library.applies(invariant, p))
+            selection.wants(&suite.suite, invariant)
+                && profile.is_none_or(|p| library.applies(invariant, p))
         })
         .map(|(suite, invariant)| {
-            let on: Vec<_> = invariant.on.0.iter().map(|role| role.value.clone()).collect();
+            let on: Vec<_> = invariant
+                .on
+                .0
+                .iter()
+                .map(|role| role.value.clone())
+                .collect();
             vec![
                 ("id", invariant.id.value.clone()),
                 ("severity", invariant.severity.as_str().to_owned()),
@@ -133,14 +139,24 @@ fn profiles(library: &Library) -> Vec<Row> {
     library
         .profile_names()
         .filter_map(|name| Some((name, library.profile(name)?)))
-        .map(|(name, loaded)| vec![("profile", name.to_owned()), ("title", loaded.profile.title.clone())])
+        .map(|(name, loaded)| {
+            vec![
+                ("profile", name.to_owned()),
+                ("title", loaded.profile.title.clone()),
+            ]
+        })
         .collect()
 }
 
 fn facts() -> Vec<Row> {
     runproof_facts::kinds()
         .iter()
-        .map(|kind| vec![("fact", kind.name.to_owned()), ("about", kind.about.to_owned())])
+        .map(|kind| {
+            vec![
+                ("fact", kind.name.to_owned()),
+                ("about", kind.about.to_owned()),
+            ]
+        })
         .collect()
 }
 
@@ -161,7 +177,11 @@ fn table(rows: &[Row]) -> String {
         let last = row.len().saturating_sub(1);
         for (index, (_, value)) in row.iter().enumerate() {
             let value = runproof_model::text::one_line(value, 200);
-            let width = if index == last { 0 } else { widths.get(index).map_or(0, |w| w + 2) };
+            let width = if index == last {
+                0
+            } else {
+                widths.get(index).map_or(0, |w| w + 2)
+            };
             text.push_str(&format!("{value:width$}"));
         }
         text.push('\n');
@@ -172,7 +192,9 @@ fn table(rows: &[Row]) -> String {
 fn as_json(rows: &[Row]) -> Value {
     rows.iter()
         .map(|row| {
-            let fields = row.iter().map(|(name, value)| ((*name).to_owned(), Value::String(value.clone())));
+            let fields = row
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), Value::String(value.clone())));
             Value::Object(fields.collect())
         })
         .collect()

@@ -89,7 +89,8 @@ pub fn run(args: &RecordArgs, display: &DisplayOptions) -> ExitCode {
         let (progress, options, plan) = (&progress, &options, &plan);
         async move {
             let shown = Shown(progress);
-            runproof_engine::record(&live.file.site, plan, &live.key, options, &shown, &cancel).await
+            runproof_engine::record(&live.file.site, plan, &live.key, options, &shown, &cancel)
+                .await
         }
     });
     progress.finish();
@@ -109,11 +110,20 @@ pub fn run(args: &RecordArgs, display: &DisplayOptions) -> ExitCode {
     }
     message::note(&format!(
         "{} facts of {} nodes in {}",
-        bundle.evidence.rounds.last().map_or(0, |round| round.facts.len()),
+        bundle
+            .evidence
+            .rounds
+            .last()
+            .map_or(0, |round| round.facts.len()),
         bundle.evidence.nodes.len(),
         args.file.display()
     ));
-    let dark = bundle.evidence.nodes.iter().filter(|node| node.trouble.is_some()).count();
+    let dark = bundle
+        .evidence
+        .nodes
+        .iter()
+        .filter(|node| node.trouble.is_some())
+        .count();
     match (run.interrupted, dark) {
         (true, _) => ExitCode::Interrupted,
         (false, 0) => ExitCode::Conforms,
