@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
 use futures_util::stream;
 use runproof_facts::answer::{Answer, Answers};
 use runproof_facts::ask::Ask;
@@ -25,6 +26,10 @@ use crate::trouble::Trouble;
 
 /// How long the engine may take to say whether a node still runs.
 const STATE_TIME: Duration = Duration::from_secs(5);
+
+/// How often it is asked after a script was killed, and the pause between.
+const STATE_TRIES: usize = 8;
+const STATE_PAUSE: Duration = Duration::from_millis(400);
 
 /// Which of the two looks at a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,12 +158,13 @@ pub(crate) async fn gather(
 ) -> Gathered {
     let (groups, nowhere) = by_target(&session.site, wanted);
     let stop = cancel.child_token();
-    let halt = &stop;
-    let work = stream::iter(&groups)
-        .map(|group| async move {
-            let seen = look_at(session, group, progress, halt).await;
-            (group, seen)
-        })
+    // Boxed by hand: the compiler cannot see that a closure's future may move to another thread.
+    let mut looks: Vec<BoxFuture<'_, (&Group<'_>, Seen)>> = Vec::new();
+    for group in &groups {
+        let look = look_at(session, group, progress, &stop);
+        looks.push(Box::pin(async move { (group, look.await) }));
+    }
+    let work = stream::iter(looks)
         .buffer_unordered(session.options.jobs.max(1))
         .collect::<Vec<_>>();
     tokio::pin!(work);
@@ -362,7 +368,11 @@ async fn run(session: &Session, target: &Target, asks: &[Ask], stop: &Cancellati
     let mut reason = first_reason(&ended);
     let mut apart = take_apart(asks, &boundary, output, &reason);
     if !apart.complete && is_vague(&reason) {
-        reason = closer_reason(&there, reason, stop).await;
+        let closer = closer_reason(&there, &ended, reason.clone());
+        reason = tokio::select! {
+            () = stop.cancelled() => reason,
+            closer = tokio::time::timeout(STATE_TIME, closer) => closer.unwrap_or(reason),
+        };
         apart = take_apart(asks, &boundary, output, &reason);
     }
     let Output {
@@ -414,26 +424,33 @@ fn is_vague(reason: &Reason) -> bool {
     .contains(&reason.kind)
 }
 
-/// The node's state, when that is the reason; else the reason as it was.
-async fn closer_reason(there: &Reached<'_>, reason: Reason, stop: &CancellationToken) -> Reason {
+/// The node's state, when that is the reason; else the reason as it was. A
+/// node that is being stopped says so only after its processes are gone.
+async fn closer_reason(there: &Reached<'_>, ended: &Ended, reason: Reason) -> Reason {
     if !matches!(there.target, Target::Instance(_)) {
         return reason;
     }
-    let described = tokio::select! {
-        () = stop.cancelled() => return reason,
-        described = tokio::time::timeout(STATE_TIME, there.describe()) => described,
-    };
-    match described {
-        Ok(Ok(instance)) => match is_running(&instance) {
-            Some(false) => Reason::new(
-                ReasonKind::Stopped,
-                format!("the node stopped: {}", reason.detail),
-            ),
-            Some(true) | None => reason,
-        },
-        Ok(Err(trouble)) if trouble.reason.kind == ReasonKind::NoSuchNode => trouble.reason,
-        Ok(Err(_)) | Err(_) => reason,
+    let killed = ended.how.is_err() || matches!(ended.how, Ok(code) if code > 128);
+    let tries = if killed { STATE_TRIES } else { 1 };
+    for attempt in 0..tries {
+        if attempt > 0 {
+            tokio::time::sleep(STATE_PAUSE).await;
+        }
+        match there.describe().await {
+            Ok(instance) if is_running(&instance) == Some(false) => {
+                return Reason::new(
+                    ReasonKind::Stopped,
+                    format!("it stopped: {}", reason.detail),
+                );
+            }
+            Ok(_) => {}
+            Err(trouble) if trouble.reason.kind == ReasonKind::NoSuchNode => {
+                return trouble.reason;
+            }
+            Err(_) => return reason,
+        }
     }
+    reason
 }
 
 /// Halfway between the start and the first byte, in seconds since 1970: our

@@ -1,5 +1,7 @@
 //! An engine through its own command line, on this machine or behind ssh.
 
+use std::time::Duration;
+
 use futures_util::future::BoxFuture;
 use runproof_model::ReasonKind;
 use runproof_model::site::Engine;
@@ -12,6 +14,9 @@ use crate::trouble::Trouble;
 
 /// The largest answer of the engine's command line that is read.
 const ANSWER_CAP: u64 = 64 << 20;
+
+/// How long it may take to answer.
+const ANSWER_TIME: Duration = Duration::from_secs(20);
 
 /// The command line of an engine.
 #[derive(Clone, Debug)]
@@ -87,7 +92,14 @@ impl Cli {
         let mut line = self.program();
         line.extend(words.iter().map(|&word| word.to_owned()));
         let mut sink = Sink::new(ANSWER_CAP);
-        let code = self.host.run(&line, b"", &mut sink).await?;
+        let code = tokio::time::timeout(ANSWER_TIME, self.host.run(&line, b"", &mut sink))
+            .await
+            .unwrap_or_else(|_| {
+                Err(Trouble::new(
+                    ReasonKind::Timeout,
+                    "the engine does not answer",
+                ))
+            })?;
         if code == 0 {
             return Ok(String::from_utf8_lossy(sink.output()).into_owned());
         }

@@ -123,9 +123,13 @@ impl Incus {
             self.channel(&id, secret("2")),
         )?;
 
+        let mut ender = Ender(Some(control));
         relay(input, output, error, stdin, sink).await?;
         let code = self.exit_code(&id).await;
-        drop(control);
+        // Without a word of the engine we cannot know that it has ended.
+        if code.is_ok() {
+            ender.0 = None;
+        }
         code
     }
 
@@ -146,6 +150,25 @@ impl Incus {
                 "the engine did not say how the script ended",
             )),
         }
+    }
+}
+
+/// Kills the command when we go away before its end: the daemon itself would
+/// let it live on with nobody listening.
+struct Ender(Option<Channel>);
+
+impl Drop for Ender {
+    fn drop(&mut self) {
+        let (Some(mut control), Ok(runtime)) =
+            (self.0.take(), tokio::runtime::Handle::try_current())
+        else {
+            return;
+        };
+        runtime.spawn(async move {
+            let kill = json!({ "command": "signal", "signal": 9 }).to_string();
+            let _ = tokio::time::timeout(EXIT_TIME, control.send(Message::text(kill))).await;
+            let _ = tokio::time::timeout(EXIT_TIME, control.close(None)).await;
+        });
     }
 }
 

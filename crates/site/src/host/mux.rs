@@ -66,7 +66,6 @@ type Commands = Arc<Mutex<HashMap<u64, mpsc::Sender<Piece>>>>;
 /// The near end of a remote shell.
 #[derive(Debug)]
 pub(super) struct Mux {
-    boundary: String,
     lines: mpsc::Sender<Zeroizing<String>>,
     commands: Commands,
     alive: Arc<AtomicBool>,
@@ -126,13 +125,12 @@ impl Mux {
             }
         });
         let reader = tokio::spawn(read(
-            boundary.clone(),
+            boundary,
             output,
             Arc::clone(&commands),
             Arc::clone(&alive),
         ));
         Ok(Self {
-            boundary,
             lines,
             commands,
             alive,
@@ -184,12 +182,6 @@ impl Mux {
                 None => return Err(gone()),
             }
         }
-    }
-
-    /// The random word of this connection.
-    #[cfg(test)]
-    fn boundary(&self) -> &str {
-        &self.boundary
     }
 }
 
@@ -423,16 +415,20 @@ mod tests {
 
     #[tokio::test]
     async fn a_shell_that_dies_is_trouble_that_may_pass() {
-        let (mux, mut child) = shell().await;
+        let (mux, child) = shell().await;
         let mut sink = Sink::new(100);
         let long = words(&["sleep", "30"]);
         let (run, ()) = tokio::join!(mux.run(&long, b"", &mut sink), async {
             tokio::time::sleep(Duration::from_millis(200)).await;
-            child.kill().await.unwrap();
+            // The shell behind it too, as the end of a connection would.
+            let group = format!("-{}", child.id().unwrap());
+            let mut kill = Command::new("sh");
+            kill.args(["-c", "kill -KILL -- $1", "sh", &group]);
+            kill.status().await.unwrap();
         });
         let trouble = run.unwrap_err();
         assert!(trouble.transient, "{trouble:?}");
-        assert!(!mux.is_alive() && !mux.boundary().is_empty());
+        assert!(!mux.is_alive());
     }
 
     proptest! {
