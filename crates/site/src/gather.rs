@@ -25,10 +25,10 @@ use crate::session::Session;
 use crate::trouble::Trouble;
 
 /// How long the engine may take to say whether a node still runs.
-const STATE_TIME: Duration = Duration::from_secs(5);
+const STATE_TIME: Duration = Duration::from_secs(8);
 
 /// How often it is asked after a script was killed, and the pause between.
-const STATE_TRIES: usize = 8;
+const STATE_TRIES: usize = 10;
 const STATE_PAUSE: Duration = Duration::from_millis(400);
 
 /// Which of the two looks at a node.
@@ -443,11 +443,11 @@ async fn closer_reason(there: &Reached<'_>, ended: &Ended, reason: Reason) -> Re
                     format!("it stopped: {}", reason.detail),
                 );
             }
-            Ok(_) => {}
             Err(trouble) if trouble.reason.kind == ReasonKind::NoSuchNode => {
                 return trouble.reason;
             }
-            Err(_) => return reason,
+            // An engine in the middle of stopping a node may not want to be asked about it.
+            Ok(_) | Err(_) => {}
         }
     }
     reason

@@ -106,6 +106,21 @@ impl Cli {
         Err(self.refused(code, &sink))
     }
 
+    async fn inspect_all(&self) -> Result<Vec<Listed>, Trouble> {
+        let ids = self.ask(&["ps", "-aq", "--no-trunc"]).await?;
+        let mut words = vec!["container", "inspect"];
+        words.extend(
+            ids.split_whitespace()
+                .filter(|id| id.bytes().all(|b| b.is_ascii_hexdigit())),
+        );
+        if words.len() == 2 {
+            return Ok(Vec::new());
+        }
+        let found = self.json(&words).await?;
+        let all = found.as_array().map(Vec::as_slice).unwrap_or_default();
+        Ok(all.iter().filter_map(docker_json::listed).collect())
+    }
+
     async fn json(&self, words: &[&str]) -> Result<Value, Trouble> {
         let text = self.ask(words).await?;
         serde_json::from_str(&text)
@@ -160,18 +175,12 @@ impl Backend for Cli {
     fn list(&self, addresses: bool) -> BoxFuture<'_, Result<Vec<Listed>, Trouble>> {
         Box::pin(async move {
             if self.engine == Engine::Docker {
-                let ids = self.ask(&["ps", "-aq", "--no-trunc"]).await?;
-                let mut words = vec!["container", "inspect"];
-                words.extend(
-                    ids.split_whitespace()
-                        .filter(|id| id.bytes().all(|b| b.is_ascii_hexdigit())),
-                );
-                if words.len() == 2 {
-                    return Ok(Vec::new());
+                let mut found = self.inspect_all().await;
+                if matches!(&found, Err(trouble) if trouble.reason.kind == ReasonKind::NoSuchNode) {
+                    // One of them was removed between the two questions.
+                    found = self.inspect_all().await;
                 }
-                let found = self.json(&words).await?;
-                let all = found.as_array().map(Vec::as_slice).unwrap_or_default();
-                return Ok(all.iter().filter_map(docker_json::listed).collect());
+                return found;
             }
             let depth = if addresses { 2 } else { 1 };
             let project = &self.project;

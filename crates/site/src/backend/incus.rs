@@ -123,13 +123,11 @@ impl Incus {
             self.channel(&id, secret("2")),
         )?;
 
-        let mut ender = Ender(Some(control));
         relay(input, output, error, stdin, sink).await?;
         let code = self.exit_code(&id).await;
-        // Without a word of the engine we cannot know that it has ended.
-        if code.is_ok() {
-            ender.0 = None;
-        }
+        // The daemon kills the command when this channel closes, so it is
+        // open for as long as we wait, and dropped with us when we go away.
+        drop(control);
         code
     }
 
@@ -150,25 +148,6 @@ impl Incus {
                 "the engine did not say how the script ended",
             )),
         }
-    }
-}
-
-/// Kills the command when we go away before its end: the daemon itself would
-/// let it live on with nobody listening.
-struct Ender(Option<Channel>);
-
-impl Drop for Ender {
-    fn drop(&mut self) {
-        let (Some(mut control), Ok(runtime)) =
-            (self.0.take(), tokio::runtime::Handle::try_current())
-        else {
-            return;
-        };
-        runtime.spawn(async move {
-            let kill = json!({ "command": "signal", "signal": 9 }).to_string();
-            let _ = tokio::time::timeout(EXIT_TIME, control.send(Message::text(kill))).await;
-            let _ = tokio::time::timeout(EXIT_TIME, control.close(None)).await;
-        });
     }
 }
 

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
 
 use runproof_facts::quote::sh;
 use runproof_model::{Reason, ReasonKind};
@@ -21,8 +20,6 @@ use ssh::Ssh;
 
 /// How much is read at once.
 const CHUNK: usize = 64 << 10;
-/// How long a child may take to leave when it is told to.
-const LEAVE_TIME: Duration = Duration::from_secs(1);
 /// Where programs are, for machines whose shells know less.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin";
 
@@ -140,62 +137,22 @@ async fn here(
         // Ctrl-C at the terminal is for us; we end what we started ourselves.
         .process_group(0)
         .kill_on_drop(true);
-    let child = command.spawn().map_err(|error| {
+    let mut child = command.spawn().map_err(|error| {
         if error.kind() == std::io::ErrorKind::NotFound {
             Trouble::new(ReasonKind::MissingTool, format!("{program}: {error}"))
         } else {
             Trouble::io(program, &error)
         }
     })?;
-    let mut ender = Ender(Some(child));
-    let Some(child) = &mut ender.0 else {
-        return Err(Trouble::new(
-            ReasonKind::Defect,
-            "a child that is not there",
-        ));
-    };
-    pump(child, stdin, sink).await?;
+    pump(&mut child, stdin, sink).await?;
     let status = child
         .wait()
         .await
         .map_err(|error| Trouble::io(program, &error))?;
-    ender.0 = None;
     use std::os::unix::process::ExitStatusExt;
     Ok(status
         .code()
         .unwrap_or_else(|| 128 + status.signal().unwrap_or_default()))
-}
-
-/// Ends a child that we leave before its end: first with the signal that an
-/// engine's command line passes on to its node, then for good.
-struct Ender(Option<Child>);
-
-impl Drop for Ender {
-    fn drop(&mut self) {
-        let (Some(mut child), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current())
-        else {
-            return;
-        };
-        let Some(pid) = child.id() else {
-            return;
-        };
-        runtime.spawn(async move {
-            let pid = pid.to_string();
-            let _ = Command::new("sh")
-                .args(["-c", "kill -TERM \"$1\"", "sh", &pid])
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .status()
-                .await;
-            if tokio::time::timeout(LEAVE_TIME, child.wait())
-                .await
-                .is_err()
-            {
-                let _ = child.kill().await;
-            }
-        });
-    }
 }
 
 /// Feeds a child and takes its output until both outputs have ended.
