@@ -362,7 +362,7 @@ async fn run(session: &Session, target: &Target, asks: &[Ask], stop: &Cancellati
     let there = session.reach(target);
     let script = compose(asks, &boundary);
     let ended = exec::run(&there, &script, session.limits(), stop).await;
-    let output = ended.sink.output();
+    let output = ended.output.out.as_slice();
 
     // What explains a missing answer; looked into more closely only when one is missing.
     let mut reason = first_reason(&ended);
@@ -380,7 +380,7 @@ async fn run(session: &Session, target: &Target, asks: &[Ask], stop: &Cancellati
         now,
         complete,
     } = apart;
-    let first_byte = ended.sink.first_byte.unwrap_or_else(SystemTime::now);
+    let first_byte = ended.output.first_byte.unwrap_or_else(SystemTime::now);
     Seen {
         answers,
         now,
@@ -392,13 +392,13 @@ async fn run(session: &Session, target: &Target, asks: &[Ask], stop: &Cancellati
 
 /// Why an answer would be missing, judged by how the script ended.
 fn first_reason(ended: &Ended) -> Reason {
-    let text = ended.sink.error_text();
+    let text = &ended.output.error;
     match &ended.how {
         Err(trouble) => trouble.reason.clone(),
         Ok(0) => Reason::new(ReasonKind::Garbled, "the node's answer is not whole"),
         Ok(124) => Reason::new(ReasonKind::Timeout, "ended by timeout on the node"),
-        Ok(code @ (126 | 127)) if ended.pid.is_none() => {
-            let said = String::from_utf8_lossy(ended.sink.output());
+        Ok(code @ (126 | 127)) if !ended.began => {
+            let said = String::from_utf8_lossy(&ended.output.out);
             let kind =
                 if *code == 127 || said.contains("not found") || said.contains("no such file") {
                     ReasonKind::MissingTool

@@ -8,7 +8,7 @@ use runproof_model::site::Engine;
 use serde_json::Value;
 
 use super::{Backend, Listed, docker_json, incus_json};
-use crate::host::Host;
+use crate::host::{Errand, Host};
 use crate::sink::Sink;
 use crate::trouble::Trouble;
 
@@ -91,19 +91,22 @@ impl Cli {
     async fn ask(&self, words: &[&str]) -> Result<String, Trouble> {
         let mut line = self.program();
         line.extend(words.iter().map(|&word| word.to_owned()));
-        let mut sink = Sink::new(ANSWER_CAP);
-        let code = tokio::time::timeout(ANSWER_TIME, self.host.run(&line, b"", &mut sink))
-            .await
-            .unwrap_or_else(|_| {
-                Err(Trouble::new(
-                    ReasonKind::Timeout,
-                    "the engine does not answer",
-                ))
-            })?;
-        if code == 0 {
-            return Ok(String::from_utf8_lossy(sink.output()).into_owned());
+        let sink = Sink::new(ANSWER_CAP);
+        let code = tokio::time::timeout(
+            ANSWER_TIME,
+            self.host.run(&line, b"", &sink, Errand::Question),
+        )
+        .await
+        .unwrap_or_else(|_| {
+            Err(Trouble::new(
+                ReasonKind::Timeout,
+                "the engine does not answer",
+            ))
+        })?;
+        if code != 0 {
+            return Err(self.refused(code, &sink));
         }
-        Err(self.refused(code, &sink))
+        Ok(String::from_utf8_lossy(&sink.into_output().out).into_owned())
     }
 
     async fn inspect_all(&self) -> Result<Vec<Listed>, Trouble> {
@@ -142,14 +145,14 @@ impl Backend for Cli {
         instance: &'a str,
         words: &'a [String],
         stdin: &'a [u8],
-        sink: &'a mut Sink,
+        sink: &'a Sink,
     ) -> BoxFuture<'a, Result<i32, Trouble>> {
         Box::pin(async move {
             let line = self.exec_line(instance, words);
-            let code = self.host.run(&line, stdin, sink).await?;
+            let code = self.host.run(&line, stdin, sink, Errand::Script).await?;
             // The command line's own failure and the script's share one number;
             // a script of ours that began has said something.
-            if code != 0 && sink.output().is_empty() {
+            if code != 0 && sink.is_empty() {
                 return Err(self.refused(code, sink));
             }
             Ok(code)
