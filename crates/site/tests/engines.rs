@@ -1,5 +1,12 @@
 //! Every door into real Docker and Incus containers, and everything that can go wrong behind it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says what it means by panicking"
+)]
+
 mod common;
 
 use std::time::{Duration, Instant};
@@ -127,7 +134,7 @@ async fn missing_and_stopped_nodes_do_not_stop_the_others(
     stopped.stop();
     let site = site(
         reach(engine, via),
-        json!({ "system": good.name, "tables": stopped.name, "drive": "h-site-none-such" }),
+        json!({ "system": good.name, "tables": stopped.name, "drive": "runproof-none-such" }),
     );
     let wanted = [
         look("system", vec![sh("echo ok")]),
@@ -373,7 +380,10 @@ async fn the_wrong_site_is_refused_before_anything_is_looked_at(
     if !engine.ready() {
         return;
     }
-    let mut site = site(reach(engine, via), json!({ "system": "h-site-none-such" }));
+    let mut site = site(
+        reach(engine, via),
+        json!({ "system": "runproof-none-such" }),
+    );
     let hostname = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
     site.identity.hostname = Some(hostname.trim().to_owned());
     assert!(Session::open(&site, options()).await.is_ok());

@@ -1,5 +1,12 @@
 //! The same site behind ssh: one connection, one session, sudo, many nodes.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says what it means by panicking"
+)]
+
 mod common;
 
 use std::net::TcpListener;
@@ -86,9 +93,10 @@ impl Server {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
+        let server = Self { folder, child };
         for _ in 0..100 {
             if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return Some(Self { folder, child });
+                return Some(server);
             }
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -125,7 +133,7 @@ async fn a_site_behind_ssh_answers_with_and_without_sudo(
     stopped.stop();
     let mut site = site(
         json!({ "engine": engine.name(), "ssh": "testhost", "sudo": sudo }),
-        json!({ "system": node.name, "tables": stopped.name, "drive": "h-site-none-such", "metal": { "hypervisor": true } }),
+        json!({ "system": node.name, "tables": stopped.name, "drive": "runproof-none-such", "metal": { "hypervisor": true } }),
     );
     let hostname = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
     site.identity.hostname = Some(hostname.trim().to_owned());
