@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::backend::Reached;
 use crate::random;
-use crate::sink::Sink;
+use crate::sink::{Output, Sink};
 use crate::trouble::Trouble;
 
 /// `$1`: seconds, `$2`: mark. `timeout` is the net under us; a node without it still works.
@@ -27,8 +27,13 @@ const KILL_TIME: Duration = Duration::from_secs(4);
 /// How long we wait before the one retry.
 const RETRY_PAUSE: Duration = Duration::from_millis(300);
 
-/// `$1` is the mark: the only argument of the `sh` that reads the script.
-const SAY_PID: &str = "printf '\\n%s %s\\n' \"$1\" $$\n";
+/// What every script says first: the mark, which is the only argument of the
+/// `sh` that reads it, and its process number, in a line of exactly [`PID_LINE`] bytes.
+const SAY_PID: &str = "printf '\\n%-62s\\n' \"$1 $$\"\n";
+/// The length of that line with the empty one before it.
+pub(crate) const PID_LINE: usize = 64;
+/// How long an exec whose script was killed may take to hand over what was under way.
+const DRAIN_TIME: Duration = Duration::from_secs(2);
 
 /// Kills process `$1` and its descendants, when `$2` stands in its arguments.
 const KILLER: &str = r#"LC_ALL=C; p=$1; m=$2
@@ -57,14 +62,14 @@ pub(crate) struct Limits {
 /// What came of an exec.
 #[derive(Debug)]
 pub(crate) struct Ended {
-    /// The output, up to where it ended.
-    pub sink: Sink,
+    /// What it said, up to where it ended.
+    pub output: Output,
     /// The exit code, or why there is none.
     pub how: Result<i32, Trouble>,
     /// When it was started.
     pub started: SystemTime,
-    /// The process number that the script said; none when no script of ours began.
-    pub pid: Option<String>,
+    /// Whether a script of ours began: it said its process number.
+    pub began: bool,
 }
 
 /// The script as it is sent: it says its process number first.
@@ -119,56 +124,75 @@ async fn attempt(
     cancel: &CancellationToken,
 ) -> Ended {
     let started = SystemTime::now();
-    let mut sink = Sink::new(limits.bytes);
+    let sink = Sink::new(limits.bytes);
     let mark = match random::word() {
         Ok(word) => format!("runproof-{word}"),
         Err(trouble) => {
             return Ended {
-                sink,
+                output: sink.into_output(),
                 how: Err(trouble),
                 started,
-                pid: None,
+                began: false,
             };
         }
     };
     let words = command(limits.time, &mark);
     let text = self::script(script);
 
-    let (how, leave_nothing) = tokio::select! {
-        biased;
-        () = cancel.cancelled() => (
-            Err(Trouble::new(ReasonKind::Interrupted, "the run was stopped")), true),
-        how = there.exec(&words, text.as_bytes(), &mut sink) => {
-            let full = matches!(&how, Err(trouble) if trouble.reason.kind == ReasonKind::CapReached);
-            (how, full)
-        }
-        () = tokio::time::sleep(limits.time) => (
-            Err(Trouble::new(ReasonKind::Timeout, format!("no end after {} s", limits.time.as_secs_f64()))), true),
-    };
-    let pid = pid_of(sink.output(), &mark);
-    if leave_nothing && let Some(pid) = &pid {
-        // The outcome stands whether or not the killing works; `timeout` is behind it.
-        let _ = timeout(KILL_TIME, kill(there, pid, &mark)).await;
-    }
+    let how = watch(there, &words, &text, &sink, limits.time, cancel, &mark).await;
+    let began = pid_of(&sink.head(PID_LINE), &mark).is_some();
     Ended {
-        sink,
+        output: sink.into_output(),
         how,
         started,
-        pid,
+        began,
     }
+}
+
+/// Runs a script, and ends it on the node when it must end early.
+async fn watch(
+    there: &Reached<'_>,
+    words: &[String],
+    text: &str,
+    sink: &Sink,
+    time: Duration,
+    cancel: &CancellationToken,
+    mark: &str,
+) -> Result<i32, Trouble> {
+    let exec = there.exec(words, text.as_bytes(), sink);
+    tokio::pin!(exec);
+    let early = tokio::select! {
+        biased;
+        () = cancel.cancelled() => Trouble::new(ReasonKind::Interrupted, "the run was stopped"),
+        how = &mut exec => match how {
+            Err(trouble) if trouble.reason.kind == ReasonKind::CapReached => trouble,
+            Ok(_) | Err(_) => return how,
+        },
+        () = tokio::time::sleep(time) => Trouble::new(
+            ReasonKind::Timeout, format!("no end after {} s", time.as_secs_f64())),
+    };
+    if let Some(pid) = pid_of(&sink.head(PID_LINE), mark) {
+        // The outcome stands whether or not the killing works; `timeout` is behind it.
+        let _ = timeout(KILL_TIME, kill(there, &pid, mark)).await;
+        if early.reason.kind != ReasonKind::CapReached {
+            // With its writers dead the exec ends by itself, and hands over what was under way.
+            let _ = timeout(DRAIN_TIME, &mut exec).await;
+        }
+    }
+    Err(early)
 }
 
 async fn kill(there: &Reached<'_>, pid: &str, mark: &str) {
     let words = ["sh", "-s", pid, mark].map(str::to_owned);
-    let mut sink = Sink::new(4096);
-    let _ = there.exec(&words, KILLER.as_bytes(), &mut sink).await;
+    let sink = Sink::new(4096);
+    let _ = there.exec(&words, KILLER.as_bytes(), &sink).await;
 }
 
 /// The process number that the script said, when it did.
-fn pid_of(output: &[u8], mark: &str) -> Option<String> {
-    let head = String::from_utf8_lossy(&output[..output.len().min(4096)]).into_owned();
-    let line = head.lines().find_map(|line| line.strip_prefix(mark))?;
-    let pid: u32 = line.trim().parse().ok()?;
+fn pid_of(head: &[u8], mark: &str) -> Option<String> {
+    let head = std::str::from_utf8(head).ok()?;
+    let line = head.strip_prefix('\n')?.lines().next()?;
+    let pid: u32 = line.strip_prefix(mark)?.trim().parse().ok()?;
     (pid > 1).then(|| pid.to_string())
 }
 

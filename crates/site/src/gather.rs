@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
 use futures_util::stream;
 use runproof_facts::answer::{Answer, Answers};
 use runproof_facts::ask::Ask;
@@ -24,7 +25,11 @@ use crate::session::Session;
 use crate::trouble::Trouble;
 
 /// How long the engine may take to say whether a node still runs.
-const STATE_TIME: Duration = Duration::from_secs(5);
+const STATE_TIME: Duration = Duration::from_secs(8);
+
+/// How often it is asked after a script was killed, and the pause between.
+const STATE_TRIES: usize = 10;
+const STATE_PAUSE: Duration = Duration::from_millis(400);
 
 /// Which of the two looks at a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,12 +158,13 @@ pub(crate) async fn gather(
 ) -> Gathered {
     let (groups, nowhere) = by_target(&session.site, wanted);
     let stop = cancel.child_token();
-    let halt = &stop;
-    let work = stream::iter(&groups)
-        .map(|group| async move {
-            let seen = look_at(session, group, progress, halt).await;
-            (group, seen)
-        })
+    // Boxed by hand: the compiler cannot see that a closure's future may move to another thread.
+    let mut looks: Vec<BoxFuture<'_, (&Group<'_>, Seen)>> = Vec::new();
+    for group in &groups {
+        let look = look_at(session, group, progress, &stop);
+        looks.push(Box::pin(async move { (group, look.await) }));
+    }
+    let work = stream::iter(looks)
         .buffer_unordered(session.options.jobs.max(1))
         .collect::<Vec<_>>();
     tokio::pin!(work);
@@ -356,13 +362,17 @@ async fn run(session: &Session, target: &Target, asks: &[Ask], stop: &Cancellati
     let there = session.reach(target);
     let script = compose(asks, &boundary);
     let ended = exec::run(&there, &script, session.limits(), stop).await;
-    let output = ended.sink.output();
+    let output = ended.output.out.as_slice();
 
     // What explains a missing answer; looked into more closely only when one is missing.
     let mut reason = first_reason(&ended);
     let mut apart = take_apart(asks, &boundary, output, &reason);
     if !apart.complete && is_vague(&reason) {
-        reason = closer_reason(&there, reason, stop).await;
+        let closer = closer_reason(&there, &ended, reason.clone());
+        reason = tokio::select! {
+            () = stop.cancelled() => reason,
+            closer = tokio::time::timeout(STATE_TIME, closer) => closer.unwrap_or(reason),
+        };
         apart = take_apart(asks, &boundary, output, &reason);
     }
     let Output {
@@ -370,7 +380,7 @@ async fn run(session: &Session, target: &Target, asks: &[Ask], stop: &Cancellati
         now,
         complete,
     } = apart;
-    let first_byte = ended.sink.first_byte.unwrap_or_else(SystemTime::now);
+    let first_byte = ended.output.first_byte.unwrap_or_else(SystemTime::now);
     Seen {
         answers,
         now,
@@ -382,13 +392,13 @@ async fn run(session: &Session, target: &Target, asks: &[Ask], stop: &Cancellati
 
 /// Why an answer would be missing, judged by how the script ended.
 fn first_reason(ended: &Ended) -> Reason {
-    let text = ended.sink.error_text();
+    let text = &ended.output.error;
     match &ended.how {
         Err(trouble) => trouble.reason.clone(),
         Ok(0) => Reason::new(ReasonKind::Garbled, "the node's answer is not whole"),
         Ok(124) => Reason::new(ReasonKind::Timeout, "ended by timeout on the node"),
-        Ok(code @ (126 | 127)) if ended.pid.is_none() => {
-            let said = String::from_utf8_lossy(ended.sink.output());
+        Ok(code @ (126 | 127)) if !ended.began => {
+            let said = String::from_utf8_lossy(&ended.output.out);
             let kind =
                 if *code == 127 || said.contains("not found") || said.contains("no such file") {
                     ReasonKind::MissingTool
@@ -414,26 +424,33 @@ fn is_vague(reason: &Reason) -> bool {
     .contains(&reason.kind)
 }
 
-/// The node's state, when that is the reason; else the reason as it was.
-async fn closer_reason(there: &Reached<'_>, reason: Reason, stop: &CancellationToken) -> Reason {
+/// The node's state, when that is the reason; else the reason as it was. A
+/// node that is being stopped says so only after its processes are gone.
+async fn closer_reason(there: &Reached<'_>, ended: &Ended, reason: Reason) -> Reason {
     if !matches!(there.target, Target::Instance(_)) {
         return reason;
     }
-    let described = tokio::select! {
-        () = stop.cancelled() => return reason,
-        described = tokio::time::timeout(STATE_TIME, there.describe()) => described,
-    };
-    match described {
-        Ok(Ok(instance)) => match is_running(&instance) {
-            Some(false) => Reason::new(
-                ReasonKind::Stopped,
-                format!("the node stopped: {}", reason.detail),
-            ),
-            Some(true) | None => reason,
-        },
-        Ok(Err(trouble)) if trouble.reason.kind == ReasonKind::NoSuchNode => trouble.reason,
-        Ok(Err(_)) | Err(_) => reason,
+    let killed = ended.how.is_err() || matches!(ended.how, Ok(code) if code > 128);
+    let tries = if killed { STATE_TRIES } else { 1 };
+    for attempt in 0..tries {
+        if attempt > 0 {
+            tokio::time::sleep(STATE_PAUSE).await;
+        }
+        match there.describe().await {
+            Ok(instance) if is_running(&instance) == Some(false) => {
+                return Reason::new(
+                    ReasonKind::Stopped,
+                    format!("it stopped: {}", reason.detail),
+                );
+            }
+            Err(trouble) if trouble.reason.kind == ReasonKind::NoSuchNode => {
+                return trouble.reason;
+            }
+            // An engine in the middle of stopping a node may not want to be asked about it.
+            Ok(_) | Err(_) => {}
+        }
     }
+    reason
 }
 
 /// Halfway between the start and the first byte, in seconds since 1970: our

@@ -8,7 +8,7 @@ use runproof_model::site::NodeRef;
 use runproof_model::text::one_line;
 
 use crate::backend::{Backend, Listed};
-use crate::host::Host;
+use crate::host::{Errand, Host};
 use crate::session::OpenError;
 use crate::sink::Sink;
 use crate::trouble::Trouble;
@@ -156,12 +156,12 @@ pub(crate) fn parse_subnet(text: &str) -> Result<Subnet, OpenError> {
 
 async fn ask(host: &Host, words: &[&str]) -> Result<String, Trouble> {
     let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
-    let mut sink = Sink::new(64 << 10);
-    let code = host.run(&words, b"", &mut sink).await?;
+    let sink = Sink::new(64 << 10);
+    let code = host.run(&words, b"", &sink, Errand::Question).await?;
     if code != 0 {
         return Err(Trouble::refusal(&sink.error_text()));
     }
-    Ok(String::from_utf8_lossy(sink.output()).into_owned())
+    Ok(String::from_utf8_lossy(&sink.into_output().out).into_owned())
 }
 
 #[cfg(test)]

@@ -127,13 +127,15 @@ impl Session {
             .enter()
             .await
             .map_err(|trouble| OpenError::Unreachable(trouble.reason))?;
-        identity::check_hostname(site, &door.host, engine.as_deref()).await?;
         let mut images = BTreeMap::new();
         if let Some(engine) = &engine {
-            let listed = engine
-                .list(site.identity.subnet.is_some())
-                .await
-                .map_err(|trouble| OpenError::Unreachable(trouble.reason))?;
+            // Both are questions to the engine alone, so they go at once; the host name is judged first.
+            let (hostname, listed) = tokio::join!(
+                identity::check_hostname(site, &door.host, Some(engine.as_ref())),
+                engine.list(site.identity.subnet.is_some())
+            );
+            hostname?;
+            let listed = listed.map_err(|trouble| OpenError::Unreachable(trouble.reason))?;
             identity::check_subnet(site, &listed)?;
             images.extend(
                 listed
@@ -141,6 +143,7 @@ impl Session {
                     .filter_map(|one| Some((one.name, one.image?))),
             );
         } else {
+            identity::check_hostname(site, &door.host, None).await?;
             identity::check_machine_subnet(site, &door.host).await?;
         }
         Ok(Self {

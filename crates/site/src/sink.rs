@@ -1,5 +1,6 @@
 //! Where the output of an exec goes: bounded, and wiped when dropped.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use runproof_model::ReasonKind;
@@ -10,77 +11,111 @@ use crate::trouble::Trouble;
 /// How much of standard error is kept; it is for messages only.
 const ERR_CAP: usize = 4096;
 
-/// The output of one exec. It outlives the exec, so that a timeout keeps what came before it.
+/// The output of one exec. It outlives the exec, so that a timeout keeps what
+/// came before it, and it can be read while the exec still writes.
 #[derive(Debug)]
 pub(crate) struct Sink {
+    cap: u64,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
     out: Zeroizing<Vec<u8>>,
     err: Vec<u8>,
-    cap: u64,
-    /// When the first byte came.
-    pub first_byte: Option<SystemTime>,
+    first_byte: Option<SystemTime>,
 }
 
 impl Sink {
     /// A sink that takes at most `cap` bytes of standard output.
     pub fn new(cap: u64) -> Self {
         Self {
-            out: Zeroizing::new(Vec::new()),
-            err: Vec::new(),
             cap,
-            first_byte: None,
+            taken: Mutex::default(),
         }
     }
 
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes standard output; more than the cap is trouble.
-    pub fn out(&mut self, bytes: &[u8]) -> Result<(), Trouble> {
-        if self.first_byte.is_none() && !bytes.is_empty() {
-            self.first_byte = Some(SystemTime::now());
+    pub fn out(&self, bytes: &[u8]) -> Result<(), Trouble> {
+        let mut taken = self.taken();
+        if taken.first_byte.is_none() && !bytes.is_empty() {
+            taken.first_byte = Some(SystemTime::now());
         }
         let cap = usize::try_from(self.cap).unwrap_or(usize::MAX);
-        let room = cap.saturating_sub(self.out.len());
-        let taken = &bytes[..bytes.len().min(room)];
-        if self.out.capacity() - self.out.len() < taken.len() {
+        let room = cap.saturating_sub(taken.out.len());
+        let fitting = &bytes[..bytes.len().min(room)];
+        if taken.out.capacity() - taken.out.len() < fitting.len() {
             // A plain `reserve` would leave an unwiped copy behind.
-            let capacity = (self.out.len() + taken.len()).max(self.out.capacity() * 2);
+            let capacity = (taken.out.len() + fitting.len()).max(taken.out.capacity() * 2);
             let mut larger = Zeroizing::new(Vec::with_capacity(capacity));
-            larger.extend_from_slice(&self.out);
-            self.out = larger;
+            larger.extend_from_slice(&taken.out);
+            taken.out = larger;
         }
-        self.out.extend_from_slice(taken);
-        if taken.len() < bytes.len() {
-            return Err(self.full());
+        taken.out.extend_from_slice(fitting);
+        if fitting.len() < bytes.len() {
+            return Err(Trouble::new(
+                ReasonKind::CapReached,
+                format!("the node said more than {} bytes", self.cap),
+            ));
         }
         Ok(())
     }
 
-    /// How many bytes it still takes.
-    pub fn room(&self) -> u64 {
-        self.cap.saturating_sub(self.out.len() as u64)
-    }
-
-    /// The trouble of a full sink.
-    pub fn full(&self) -> Trouble {
-        Trouble::new(
-            ReasonKind::CapReached,
-            format!("the node said more than {} bytes", self.cap),
-        )
-    }
-
     /// Takes standard error; what is too much is dropped.
-    pub fn err(&mut self, bytes: &[u8]) {
-        let room = ERR_CAP.saturating_sub(self.err.len());
-        self.err.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    pub fn err(&self, bytes: &[u8]) {
+        let mut taken = self.taken();
+        let room = ERR_CAP.saturating_sub(taken.err.len());
+        taken.err.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
-    /// Standard output so far.
-    pub fn output(&self) -> &[u8] {
-        &self.out
+    /// How many bytes it takes in all.
+    pub fn cap(&self) -> u64 {
+        self.cap
+    }
+
+    /// The first bytes of standard output, at most `most`.
+    pub fn head(&self, most: usize) -> Vec<u8> {
+        let taken = self.taken();
+        taken.out[..taken.out.len().min(most)].to_vec()
+    }
+
+    /// Standard output; it is taken away.
+    pub fn into_output(self) -> Output {
+        let taken = self
+            .taken
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        Output {
+            out: taken.out,
+            error: String::from_utf8_lossy(&taken.err).trim().to_owned(),
+            first_byte: taken.first_byte,
+        }
+    }
+
+    /// Whether nothing came.
+    pub fn is_empty(&self) -> bool {
+        self.taken().out.is_empty()
     }
 
     /// Standard error so far, as text.
     pub fn error_text(&self) -> String {
-        String::from_utf8_lossy(&self.err).trim().to_owned()
+        String::from_utf8_lossy(&self.taken().err).trim().to_owned()
     }
+}
+
+/// What an exec said, when it is over.
+#[derive(Debug)]
+pub(crate) struct Output {
+    /// Standard output.
+    pub out: Zeroizing<Vec<u8>>,
+    /// The beginning of standard error, as text.
+    pub error: String,
+    /// When the first byte of standard output came.
+    pub first_byte: Option<SystemTime>,
 }
 
 #[cfg(test)]
@@ -89,16 +124,17 @@ mod tests {
 
     #[test]
     fn a_full_sink_keeps_what_it_has_and_takes_no_more() {
-        let mut sink = Sink::new(5);
+        let sink = Sink::new(5);
         assert!(sink.out(b"abc").is_ok());
         let trouble = sink.out(b"defg").unwrap_err();
         assert_eq!(trouble.reason.kind, ReasonKind::CapReached);
-        assert_eq!(sink.output(), b"abcde");
+        assert_eq!(sink.head(2), b"ab");
+        assert_eq!(sink.into_output().out.as_slice(), b"abcde");
     }
 
     #[test]
     fn standard_error_is_cut_in_silence() {
-        let mut sink = Sink::new(5);
+        let sink = Sink::new(5);
         sink.err(&[b'x'; 10_000]);
         assert_eq!(sink.error_text().len(), ERR_CAP);
     }

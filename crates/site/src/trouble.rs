@@ -88,9 +88,9 @@ impl Trouble {
             "connection refused",
             "shutting down",
             "broken pipe",
+            "cannot connect to the docker daemon",
+            "unix.socket",
         ]) {
-            Self::new(ReasonKind::Unreachable, text).passing()
-        } else if says(&["cannot connect to the docker daemon", "unix.socket"]) {
             Self::new(ReasonKind::Unreachable, text).passing()
         } else if says(&["not found"]) && says(&["sudo", "incus:", "lxc:", "docker:"]) {
             Self::new(ReasonKind::MissingTool, text)

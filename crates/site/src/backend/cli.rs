@@ -1,17 +1,22 @@
 //! An engine through its own command line, on this machine or behind ssh.
 
+use std::time::Duration;
+
 use futures_util::future::BoxFuture;
 use runproof_model::ReasonKind;
 use runproof_model::site::Engine;
 use serde_json::Value;
 
 use super::{Backend, Listed, docker_json, incus_json};
-use crate::host::Host;
+use crate::host::{Errand, Host};
 use crate::sink::Sink;
 use crate::trouble::Trouble;
 
 /// The largest answer of the engine's command line that is read.
 const ANSWER_CAP: u64 = 64 << 20;
+
+/// How long it may take to answer.
+const ANSWER_TIME: Duration = Duration::from_secs(20);
 
 /// The command line of an engine.
 #[derive(Clone, Debug)]
@@ -86,12 +91,37 @@ impl Cli {
     async fn ask(&self, words: &[&str]) -> Result<String, Trouble> {
         let mut line = self.program();
         line.extend(words.iter().map(|&word| word.to_owned()));
-        let mut sink = Sink::new(ANSWER_CAP);
-        let code = self.host.run(&line, b"", &mut sink).await?;
-        if code == 0 {
-            return Ok(String::from_utf8_lossy(sink.output()).into_owned());
+        let sink = Sink::new(ANSWER_CAP);
+        let code = tokio::time::timeout(
+            ANSWER_TIME,
+            self.host.run(&line, b"", &sink, Errand::Question),
+        )
+        .await
+        .unwrap_or_else(|_| {
+            Err(Trouble::new(
+                ReasonKind::Timeout,
+                "the engine does not answer",
+            ))
+        })?;
+        if code != 0 {
+            return Err(self.refused(code, &sink));
         }
-        Err(self.refused(code, &sink))
+        Ok(String::from_utf8_lossy(&sink.into_output().out).into_owned())
+    }
+
+    async fn inspect_all(&self) -> Result<Vec<Listed>, Trouble> {
+        let ids = self.ask(&["ps", "-aq", "--no-trunc"]).await?;
+        let mut words = vec!["container", "inspect"];
+        words.extend(
+            ids.split_whitespace()
+                .filter(|id| id.bytes().all(|b| b.is_ascii_hexdigit())),
+        );
+        if words.len() == 2 {
+            return Ok(Vec::new());
+        }
+        let found = self.json(&words).await?;
+        let all = found.as_array().map(Vec::as_slice).unwrap_or_default();
+        Ok(all.iter().filter_map(docker_json::listed).collect())
     }
 
     async fn json(&self, words: &[&str]) -> Result<Value, Trouble> {
@@ -115,14 +145,14 @@ impl Backend for Cli {
         instance: &'a str,
         words: &'a [String],
         stdin: &'a [u8],
-        sink: &'a mut Sink,
+        sink: &'a Sink,
     ) -> BoxFuture<'a, Result<i32, Trouble>> {
         Box::pin(async move {
             let line = self.exec_line(instance, words);
-            let code = self.host.run(&line, stdin, sink).await?;
+            let code = self.host.run(&line, stdin, sink, Errand::Script).await?;
             // The command line's own failure and the script's share one number;
             // a script of ours that began has said something.
-            if code != 0 && sink.output().is_empty() {
+            if code != 0 && sink.is_empty() {
                 return Err(self.refused(code, sink));
             }
             Ok(code)
@@ -148,18 +178,12 @@ impl Backend for Cli {
     fn list(&self, addresses: bool) -> BoxFuture<'_, Result<Vec<Listed>, Trouble>> {
         Box::pin(async move {
             if self.engine == Engine::Docker {
-                let ids = self.ask(&["ps", "-aq", "--no-trunc"]).await?;
-                let mut words = vec!["container", "inspect"];
-                words.extend(
-                    ids.split_whitespace()
-                        .filter(|id| id.bytes().all(|b| b.is_ascii_hexdigit())),
-                );
-                if words.len() == 2 {
-                    return Ok(Vec::new());
+                let mut found = self.inspect_all().await;
+                if matches!(&found, Err(trouble) if trouble.reason.kind == ReasonKind::NoSuchNode) {
+                    // One of them was removed between the two questions.
+                    found = self.inspect_all().await;
                 }
-                let found = self.json(&words).await?;
-                let all = found.as_array().map(Vec::as_slice).unwrap_or_default();
-                return Ok(all.iter().filter_map(docker_json::listed).collect());
+                return found;
             }
             let depth = if addresses { 2 } else { 1 };
             let project = &self.project;

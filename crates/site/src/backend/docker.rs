@@ -73,7 +73,7 @@ impl Docker {
         instance: &str,
         words: &[String],
         stdin: &[u8],
-        sink: &mut Sink,
+        sink: &Sink,
     ) -> Result<i32, Trouble> {
         let options = CreateExecOptions {
             attach_stdin: Some(true),
@@ -174,7 +174,7 @@ impl Backend for Docker {
         instance: &'a str,
         words: &'a [String],
         stdin: &'a [u8],
-        sink: &'a mut Sink,
+        sink: &'a Sink,
     ) -> BoxFuture<'a, Result<i32, Trouble>> {
         Box::pin(self.run(instance, words, stdin, sink))
     }

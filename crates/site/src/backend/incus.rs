@@ -103,7 +103,7 @@ impl Incus {
         instance: &str,
         words: &[String],
         stdin: &[u8],
-        sink: &mut Sink,
+        sink: &Sink,
     ) -> Result<i32, Trouble> {
         let body = json!({
             "command": words,
@@ -125,6 +125,8 @@ impl Incus {
 
         relay(input, output, error, stdin, sink).await?;
         let code = self.exit_code(&id).await;
+        // The daemon kills the command when this channel closes, so it is
+        // open for as long as we wait, and dropped with us when we go away.
         drop(control);
         code
     }
@@ -180,7 +182,7 @@ async fn relay(
     mut output: Channel,
     mut error: Channel,
     stdin: &[u8],
-    sink: &mut Sink,
+    sink: &Sink,
 ) -> Result<(), Trouble> {
     let send = async {
         for chunk in stdin.chunks(CHUNK) {
@@ -226,7 +228,7 @@ impl Backend for Incus {
         instance: &'a str,
         words: &'a [String],
         stdin: &'a [u8],
-        sink: &'a mut Sink,
+        sink: &'a Sink,
     ) -> BoxFuture<'a, Result<i32, Trouble>> {
         Box::pin(self.run(instance, words, stdin, sink))
     }

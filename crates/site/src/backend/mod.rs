@@ -7,7 +7,7 @@ use runproof_model::ReasonKind;
 use serde_json::Value;
 
 use crate::exec;
-use crate::host::Host;
+use crate::host::{Errand, Host};
 use crate::sink::Sink;
 use crate::trouble::Trouble;
 
@@ -27,7 +27,7 @@ pub(crate) trait Backend: Send + Sync {
         instance: &'a str,
         words: &'a [String],
         stdin: &'a [u8],
-        sink: &'a mut Sink,
+        sink: &'a Sink,
     ) -> BoxFuture<'a, Result<i32, Trouble>>;
 
     /// What the engine says of an instance, running or not:
@@ -99,16 +99,11 @@ pub(crate) struct Reached<'a> {
 
 impl Reached<'_> {
     /// Runs `words` there.
-    pub async fn exec(
-        &self,
-        words: &[String],
-        stdin: &[u8],
-        sink: &mut Sink,
-    ) -> Result<i32, Trouble> {
+    pub async fn exec(&self, words: &[String], stdin: &[u8], sink: &Sink) -> Result<i32, Trouble> {
         match (self.target, self.engine) {
             (Target::Machine, _) => {
                 let words = exec::on_machine(words, self.sudo);
-                self.host.script(&words, stdin, sink).await
+                self.host.run(&words, stdin, sink, Errand::BareScript).await
             }
             (Target::Instance(name), Some(engine)) => engine.exec(name, words, stdin, sink).await,
             (Target::Instance(_), None) => Err(no_engine()),

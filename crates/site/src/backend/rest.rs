@@ -110,7 +110,12 @@ impl Rest {
         driver.abort();
         let envelope: Value = serde_json::from_slice(&body)
             .map_err(|error| Trouble::new(ReasonKind::Garbled, format!("the engine: {error}")))?;
-        if status.is_success() {
+        // Incus and LXD may put an error into an answer that is 200 itself.
+        let inner = match envelope.get("type").and_then(Value::as_str) {
+            Some("error") => envelope.get("error_code").and_then(Value::as_u64),
+            Some(_) | None => None,
+        };
+        if status.is_success() && inner.is_none() {
             return Ok(envelope);
         }
         // Incus and LXD say `error`, Docker `message`.
@@ -118,7 +123,7 @@ impl Rest {
             .iter()
             .find_map(|key| envelope.get(key).and_then(Value::as_str))
             .unwrap_or_default();
-        Err(match status.as_u16() {
+        Err(match inner.unwrap_or_else(|| u64::from(status.as_u16())) {
             403 => Trouble::new(ReasonKind::Permission, text),
             404 => Trouble::new(ReasonKind::NoSuchNode, text),
             429 | 502 | 503 => Trouble::new(ReasonKind::Unreachable, text).passing(),

@@ -27,6 +27,18 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 #[derive(Clone, Debug)]
 pub(crate) struct Host(Way);
 
+/// What a program is run for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Errand {
+    /// Its answer; it has the caller's environment, which may configure it.
+    Question,
+    /// A script of ours on its standard input, which says its process number
+    /// first (see [`crate::exec`]); it has the caller's environment.
+    Script,
+    /// The same with a cleared environment.
+    BareScript,
+}
+
 #[derive(Clone, Debug)]
 enum Way {
     Here,
@@ -49,29 +61,20 @@ impl Host {
         matches!(self.0, Way::Here)
     }
 
-    /// Runs a program of the machine, with the caller's environment where that configures it.
+    /// Runs a program there.
     pub async fn run(
         &self,
         words: &[String],
         stdin: &[u8],
-        sink: &mut Sink,
+        sink: &Sink,
+        errand: Errand,
     ) -> Result<i32, Trouble> {
         match &self.0 {
-            Way::Here => here(words, stdin, sink, false).await,
-            Way::Ssh(ssh) => ssh.run(words, stdin, sink).await,
-        }
-    }
-
-    /// Runs a script's shell on the machine, with a cleared environment.
-    pub async fn script(
-        &self,
-        words: &[String],
-        stdin: &[u8],
-        sink: &mut Sink,
-    ) -> Result<i32, Trouble> {
-        match &self.0 {
-            Way::Here => here(words, stdin, sink, true).await,
-            Way::Ssh(ssh) => ssh.run(words, stdin, sink).await,
+            Way::Here => here(words, stdin, sink, errand == Errand::BareScript).await,
+            Way::Ssh(ssh) => {
+                ssh.run(words, stdin, sink, errand != Errand::Question)
+                    .await
+            }
         }
     }
 
@@ -112,12 +115,7 @@ pub(crate) fn uid() -> Option<u32> {
     line.split_whitespace().nth(1)?.parse().ok()
 }
 
-async fn here(
-    words: &[String],
-    stdin: &[u8],
-    sink: &mut Sink,
-    cleared: bool,
-) -> Result<i32, Trouble> {
+async fn here(words: &[String], stdin: &[u8], sink: &Sink, cleared: bool) -> Result<i32, Trouble> {
     let Some((program, arguments)) = words.split_first() else {
         return Err(Trouble::new(ReasonKind::Defect, "an empty command"));
     };
@@ -156,7 +154,7 @@ async fn here(
 }
 
 /// Feeds a child and takes its output until both outputs have ended.
-async fn pump(child: &mut Child, stdin: &[u8], sink: &mut Sink) -> Result<(), Trouble> {
+async fn pump(child: &mut Child, stdin: &[u8], sink: &Sink) -> Result<(), Trouble> {
     let (Some(mut input), Some(mut out), Some(mut err)) =
         (child.stdin.take(), child.stdout.take(), child.stderr.take())
     else {

@@ -40,17 +40,22 @@ const LINE_CAP: usize = 16 << 10;
 /// How many pieces of one command may wait.
 const WAITING: usize = 64;
 
-/// What the remote shell is given first. `f` frames standard input as output of command `$1`.
+/// What the remote shell is given first. `f` frames at most `$2` bytes of standard
+/// input as output of command `$1`; `g` first sends the process number that a
+/// script of ours says, so that it does not wait in the buffers of `head` and
+/// `base64`; `c` closes a command.
 const PRELUDE: &str = r#"
 LC_ALL=C; export LC_ALL
 PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin"; export PATH
 exec 4>&1
 trap 'trap "" TERM; kill -TERM 0' EXIT
-f() { base64 -w 3000 | awk -v p="$B $1 o" '{ print p, $0; fflush() }' >&4; }
+f() { head -c "$2" | base64 -w 3000 | awk -v p="$B $1 o" '{ print p, $0; fflush() }' >&4; }
+g() { i=$1; n=$2; set -f; set -- $(dd bs=64 count=1 iflag=fullblock 2>/dev/null | tr -d '\000')
+printf '%s %s p %s %s\n' "$B" "$i" "$1" "$2" >&4; f "$i" "$n"; }
 c() { n='
 '; r=${2##*"$n"}; e=${2%"$n"*}; [ -z "$e" ] || e=$(printf %s "$e" | base64 -w 0)
 printf '%s %s x %s %s\n' "$B" "$1" "$r" "$e" >&4; }
-for t in base64 awk head tail; do command -v $t >/dev/null || m="$m $t"; done
+for t in base64 awk dd head tail tr; do command -v $t >/dev/null || m="$m $t"; done
 printf '%s hello %s\n' "$B" "$m" >&4
 "#;
 
@@ -66,7 +71,6 @@ type Commands = Arc<Mutex<HashMap<u64, mpsc::Sender<Piece>>>>;
 /// The near end of a remote shell.
 #[derive(Debug)]
 pub(super) struct Mux {
-    boundary: String,
     lines: mpsc::Sender<Zeroizing<String>>,
     commands: Commands,
     alive: Arc<AtomicBool>,
@@ -126,13 +130,12 @@ impl Mux {
             }
         });
         let reader = tokio::spawn(read(
-            boundary.clone(),
+            boundary,
             output,
             Arc::clone(&commands),
             Arc::clone(&alive),
         ));
         Ok(Self {
-            boundary,
             lines,
             commands,
             alive,
@@ -146,12 +149,15 @@ impl Mux {
         self.alive.load(Ordering::Acquire)
     }
 
-    /// Runs a command and takes what it says.
+    /// Runs a command and takes what it says. A `script` says its process number
+    /// first, and that comes at once; everything else may wait in pipes until
+    /// the command ends.
     pub async fn run(
         &self,
         words: &[String],
         stdin: &[u8],
-        sink: &mut Sink,
+        sink: &Sink,
+        script: bool,
     ) -> Result<i32, Trouble> {
         let gone =
             || Trouble::new(ReasonKind::Unreachable, "the ssh connection was lost").passing();
@@ -167,7 +173,7 @@ impl Mux {
         if !self.is_alive() {
             return Err(gone());
         }
-        let text = shell_line(id, words, stdin, sink.room())?;
+        let text = shell_line(id, words, stdin, sink.cap(), script)?;
         self.lines.send(text).await.map_err(|_| gone())?;
         loop {
             match inbox.recv().await {
@@ -184,12 +190,6 @@ impl Mux {
                 None => return Err(gone()),
             }
         }
-    }
-
-    /// The random word of this connection.
-    #[cfg(test)]
-    fn boundary(&self) -> &str {
-        &self.boundary
     }
 }
 
@@ -214,19 +214,21 @@ fn shell_line(
     words: &[String],
     stdin: &[u8],
     cap: u64,
+    script: bool,
 ) -> Result<Zeroizing<String>, Trouble> {
     let stdin = std::str::from_utf8(stdin)
         .map_err(|_| Trouble::new(ReasonKind::Defect, "a script that is no text"))?;
-    let script = Zeroizing::new(sh(stdin));
+    let text = Zeroizing::new(sh(stdin));
+    let frame = if script { 'g' } else { 'f' };
     let words: Vec<String> = words.iter().map(|word| sh(word)).collect();
     let cap = cap.saturating_add(1);
-    let mut line = Zeroizing::new(String::with_capacity(script.len() + 512));
+    let mut line = Zeroizing::new(String::with_capacity(text.len() + 512));
     line.push_str("{ e=$( { { printf %s ");
-    line.push_str(&script);
+    line.push_str(&text);
     line.push_str(" | ");
     line.push_str(&words.join(" "));
     line.push_str(&format!(
-        " 4>&-; printf '\\n%s' $? >&2; }} | head -c {cap} | f {id}; }} 2>&1 | tail -c 2000 ); c {id} \"$e\"; }} &\n"
+        " 4>&-; printf '\\n%s' $? >&2; }} | {frame} {id} {cap}; }} 2>&1 | tail -c 2000 ); c {id} \"$e\"; }} &\n"
     ));
     Ok(line)
 }
@@ -257,7 +259,12 @@ async fn read(
     }
 }
 
-/// One line of the launcher: `BOUNDARY ID o BASE64` or `BOUNDARY ID x CODE [BASE64]`.
+/// What a script says of itself, in the form in which it said it.
+fn pid_line(mark: &str, pid: &str) -> String {
+    format!("\n{:<62}\n", format!("{mark} {pid}"))
+}
+
+/// One line of the launcher: `BOUNDARY ID p MARK PID`, `BOUNDARY ID o BASE64` or `BOUNDARY ID x CODE [BASE64]`.
 fn parse(boundary: &str, line: &[u8]) -> Option<(u64, Piece)> {
     let line = std::str::from_utf8(line).ok()?;
     let mut words = line.strip_prefix(boundary)?.split_ascii_whitespace();
@@ -266,6 +273,14 @@ fn parse(boundary: &str, line: &[u8]) -> Option<(u64, Piece)> {
         "o" => match STANDARD.decode(words.next().unwrap_or_default()) {
             Ok(bytes) => Piece::Output(Zeroizing::new(bytes)),
             Err(_) => Piece::Garbled,
+        },
+        "p" => match (words.next(), words.next()) {
+            (Some(mark), Some(pid)) => {
+                Piece::Output(Zeroizing::new(pid_line(mark, pid).into_bytes()))
+            }
+            // Whatever it was, no script of ours said it; that it was is kept.
+            (Some(_), None) => Piece::Output(Zeroizing::new(b"?".to_vec())),
+            (None, _) => Piece::Output(Zeroizing::new(Vec::new())),
         },
         "x" => Piece::End {
             code: words.next().and_then(|code| code.parse().ok()),
@@ -330,11 +345,11 @@ mod tests {
     #[tokio::test]
     async fn output_error_and_exit_code_come_back_apart() {
         let (mux, _child) = shell().await;
-        let mut sink = Sink::new(1000);
+        let sink = Sink::new(1000);
         let script = b"cat; printf 'a\\000b\\377'; echo 'it'\\''s bad' >&2; exit 7";
-        let code = mux.run(&words(&["sh", "-s"]), script, &mut sink).await;
+        let code = mux.run(&words(&["sh", "-s"]), script, &sink, false).await;
         assert_eq!(code, Ok(7));
-        assert_eq!(sink.output(), b"a\0b\xff");
+        assert_eq!(sink.head(99), b"a\0b\xff");
         assert_eq!(sink.error_text(), "it's bad");
     }
 
@@ -345,17 +360,18 @@ mod tests {
         let runs = (0..12).map(|n| {
             let mux = &mux;
             async move {
-                let mut sink = Sink::new(6 << 20);
+                let sink = Sink::new(6 << 20);
                 let script = format!(
                     "head -c {size} /dev/zero | tr '\\000' '{}'",
                     (b'a' + n) as char
                 );
                 let code = mux
-                    .run(&words(&["sh", "-s"]), script.as_bytes(), &mut sink)
+                    .run(&words(&["sh", "-s"]), script.as_bytes(), &sink, false)
                     .await;
                 assert_eq!(code, Ok(0));
-                assert_eq!(sink.output().len(), size);
-                assert!(sink.output().iter().all(|&byte| byte == b'a' + n));
+                let output = sink.into_output().out;
+                assert_eq!(output.len(), size);
+                assert!(output.iter().all(|&byte| byte == b'a' + n));
             }
         });
         futures_util::future::join_all(runs).await;
@@ -364,15 +380,47 @@ mod tests {
     #[tokio::test]
     async fn a_flood_ends_at_the_cap_and_the_others_go_on() {
         let (mux, _child) = shell().await;
-        let mut sink = Sink::new(1 << 20);
-        let flood = mux.run(&words(&["sh", "-s"]), b"yes", &mut sink).await;
+        let sink = Sink::new(1 << 20);
+        let flood = mux.run(&words(&["sh", "-s"]), b"yes", &sink, false).await;
         assert_eq!(flood.unwrap_err().reason.kind, ReasonKind::CapReached);
-        let mut sink = Sink::new(100);
+        let sink = Sink::new(100);
         assert_eq!(
-            mux.run(&words(&["echo", "hi"]), b"", &mut sink).await,
+            mux.run(&words(&["echo", "hi"]), b"", &sink, false).await,
             Ok(0)
         );
-        assert_eq!(sink.output(), b"hi\n");
+        assert_eq!(sink.head(99), b"hi\n");
+    }
+
+    #[tokio::test]
+    async fn a_script_says_its_process_number_long_before_it_ends() {
+        let (mux, _child) = shell().await;
+        let sink = Sink::new(1000);
+        let script = b"printf '\\n%-62s\\n' \"$1 $$\"; printf 'rest'; sleep 0.7";
+        let line = words(&["sh", "-s", "runproof-0"]);
+        let run = mux.run(&line, script, &sink, true);
+        tokio::pin!(run);
+        assert!(
+            tokio::time::timeout(Duration::from_millis(400), &mut run)
+                .await
+                .is_err()
+        );
+        let head = String::from_utf8(sink.head(99)).unwrap();
+        assert!(
+            head.starts_with("\nrunproof-0 ") && head.len() == 64,
+            "{head:?}"
+        );
+        assert_eq!(run.await, Ok(0));
+        assert!(sink.head(99).ends_with(b"\nrest"));
+    }
+
+    #[tokio::test]
+    async fn a_command_that_says_nothing_or_garbage_instead_of_a_process_number_ends_too() {
+        let (mux, _child) = shell().await;
+        let sink = Sink::new(1000);
+        assert_eq!(mux.run(&words(&["false"]), b"", &sink, true).await, Ok(1));
+        assert!(sink.is_empty());
+        let garbage = words(&["head", "-c", "500", "/dev/zero"]);
+        assert_eq!(mux.run(&garbage, b"", &sink, true).await, Ok(0));
     }
 
     #[tokio::test]
@@ -380,8 +428,8 @@ mod tests {
         let (mux, _child) = shell().await;
         let start = Instant::now();
         let runs = (0..8).map(|_| async {
-            let mut sink = Sink::new(100);
-            mux.run(&words(&["sleep", "0.5"]), b"", &mut sink).await
+            let sink = Sink::new(100);
+            mux.run(&words(&["sleep", "0.5"]), b"", &sink, false).await
         });
         let codes = futures_util::future::join_all(runs).await;
         assert!(codes.iter().all(|code| *code == Ok(0)));
@@ -396,9 +444,9 @@ mod tests {
     async fn what_runs_ends_when_we_leave() {
         let (mux, mut child) = shell().await;
         let sleep = format!("3600.{}", std::process::id());
-        let mut sink = Sink::new(100);
+        let sink = Sink::new(100);
         let line = words(&["sleep", &sleep]);
-        let run = mux.run(&line, b"", &mut sink);
+        let run = mux.run(&line, b"", &sink, false);
         assert!(
             tokio::time::timeout(Duration::from_millis(500), run)
                 .await
@@ -423,16 +471,20 @@ mod tests {
 
     #[tokio::test]
     async fn a_shell_that_dies_is_trouble_that_may_pass() {
-        let (mux, mut child) = shell().await;
-        let mut sink = Sink::new(100);
+        let (mux, child) = shell().await;
+        let sink = Sink::new(100);
         let long = words(&["sleep", "30"]);
-        let (run, ()) = tokio::join!(mux.run(&long, b"", &mut sink), async {
+        let (run, ()) = tokio::join!(mux.run(&long, b"", &sink, false), async {
             tokio::time::sleep(Duration::from_millis(200)).await;
-            child.kill().await.unwrap();
+            // The shell behind it too, as the end of a connection would.
+            let group = format!("-{}", child.id().unwrap());
+            let mut kill = Command::new("sh");
+            kill.args(["-c", "kill -KILL $1", "sh", &group]);
+            assert!(kill.status().await.unwrap().success());
         });
         let trouble = run.unwrap_err();
         assert!(trouble.transient, "{trouble:?}");
-        assert!(!mux.is_alive() && !mux.boundary().is_empty());
+        assert!(!mux.is_alive());
     }
 
     proptest! {

@@ -107,10 +107,11 @@ impl Ssh {
         &self,
         words: &[String],
         stdin: &[u8],
-        sink: &mut Sink,
+        sink: &Sink,
+        script: bool,
     ) -> Result<i32, Trouble> {
         let mux = self.mux().await?;
-        mux.run(words, stdin, sink).await
+        mux.run(words, stdin, sink, script).await
     }
 
     async fn mux(&self) -> Result<Arc<Mux>, Trouble> {
