@@ -5,12 +5,10 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use regex::Regex;
-
-use super::eval::{Frames, Machine};
+use super::eval::{Frames, Machine, seen};
 use super::func::{self, Func};
-use super::lower::pattern;
 use super::net::{Cidr, Place};
+use super::pattern::{self, Pattern};
 use super::stop::{Res, Stop, Why, Worst};
 use super::token::Span;
 use super::tree::{Math, Node};
@@ -53,7 +51,7 @@ impl Machine<'_> {
         &'v self,
         func: Func,
         nodes: &'v [Node],
-        regex: Option<&Regex>,
+        pattern: Option<&Pattern>,
         node: &Node,
         frames: Frames<'v>,
     ) -> Res<Cow<'v, Val>> {
@@ -75,10 +73,10 @@ impl Machine<'_> {
             return Err(stop);
         }
         let args = Args { func, vals, span };
-        self.apply(&args, regex).map(Cow::Owned)
+        self.apply(&args, pattern).map(Cow::Owned)
     }
 
-    fn apply(&self, args: &Args, regex: Option<&Regex>) -> Res<Val> {
+    fn apply(&self, args: &Args, pattern: Option<&Pattern>) -> Res<Val> {
         let span = args.span;
         match args.func {
             Func::Size => self.size(args),
@@ -89,14 +87,18 @@ impl Machine<'_> {
             Func::StartsWith => Ok(Val::Bool(args.str(0)?.starts_with(args.str(1)?))),
             Func::EndsWith => Ok(Val::Bool(args.str(0)?.ends_with(args.str(1)?))),
             Func::Matches => {
-                let text = self.scan(args, 0, 16)?;
-                if let Some(regex) = regex {
-                    return Ok(Val::Bool(regex.is_match(text)));
-                }
-                // A pattern that is not a literal is compiled each time, at its price.
-                self.step(2000, span)?;
-                let regex = pattern(args.str(1)?).map_err(|message| args.wrong(message))?;
-                Ok(Val::Bool(regex.is_match(text)))
+                let text = args.str(0)?;
+                let made;
+                let pattern = if let Some(pattern) = pattern {
+                    pattern
+                } else {
+                    // One that is not a literal is compiled each time, at its price.
+                    self.step(pattern::COMPILE, span)?;
+                    made = Pattern::new(args.str(1)?).map_err(|message| args.wrong(message))?;
+                    &made
+                };
+                self.step(pattern.price(text.len()), span)?;
+                Ok(Val::Bool(pattern.matches(text)))
             }
             Func::LowerAscii => self.text(args.str(0)?.to_ascii_lowercase(), span),
             Func::UpperAscii => self.text(args.str(0)?.to_ascii_uppercase(), span),
@@ -168,7 +170,7 @@ impl Machine<'_> {
                             format!("a list of lists is expected, it holds {}", item.sort());
                         return Err(args.wrong(message));
                     };
-                    self.produce(inner.len() * size_of::<Val>(), span)?;
+                    self.produce(size_of_val(inner), span)?;
                     self.step(1 + inner.len(), span)?;
                     flat.extend_from_slice(inner);
                 }
@@ -218,14 +220,12 @@ impl Machine<'_> {
             }
             Func::Without => self.select(args.list(0)?, args.list(1)?, false, span),
             Func::Intersection => self.select(args.list(0)?, args.list(1)?, true, span),
-            Func::Age => match self.now() {
-                Val::Unknown(reason) => Err(Stop::new(Why::Unknown(Arc::clone(reason)), span)),
-                now => {
-                    let age = self.math(Math::Sub, now, args.get(0), span)?;
-                    // Of two whole numbers the difference is whole; an age never is.
-                    self.math(Math::Add, &age, &Val::Float(0.0), span)
-                }
-            },
+            Func::Age => {
+                let now = seen(Cow::Borrowed(self.now()), span)?;
+                let age = self.math(Math::Sub, &now, args.get(0), span)?;
+                // Of two whole numbers the difference is whole; an age never is.
+                self.math(Math::Add, &age, &Val::Float(0.0), span)
+            }
             Func::HostOf => Ok(Val::Str(place(args)?.host.into())),
             Func::PortOf => match place(args)?.port {
                 Some(port) => Ok(Val::Int(i64::from(port))),
@@ -365,7 +365,7 @@ impl Machine<'_> {
 
     fn distinct(&self, args: &Args) -> Res<Val> {
         let items = self.known_items(args, 0)?;
-        self.produce(items.len() * size_of::<Val>(), args.span)?;
+        self.produce(size_of_val(items), args.span)?;
         let mut once: Vec<Val> = Vec::new();
         let mut strings: HashSet<&str> = HashSet::new();
         for item in items {
@@ -425,7 +425,7 @@ impl Machine<'_> {
             }
             _ => {
                 // An element that has no value has none wherever it is looked for.
-                let there = super::eval::seen(Cow::Borrowed(item), span)?;
+                let there = seen(Cow::Borrowed(item), span)?;
                 self.among(&there, set.items, span)
             }
         }

@@ -456,13 +456,14 @@ impl<'a> Checker<'a> {
             self.error(arg.span, message, None);
         }
         if let (Some(of), Some(arg)) = (element(0), args.first()) {
-            let wrong = match func {
-                Func::Min | Func::Max | Func::Sort => {
-                    (!of.is_number() && **of != Type::String).then_some("numbers or strings")
-                }
-                Func::Join => (!of.comparable(&Type::String)).then_some("strings"),
-                Func::Flatten => (!of.comparable(&Type::list(Type::Any))).then_some("lists"),
-                _ => None,
+            let wrong = if [Func::Min, Func::Max, Func::Sort].contains(&func) {
+                (!of.is_number() && **of != Type::String).then_some("numbers or strings")
+            } else if func == Func::Join {
+                (!of.comparable(&Type::String)).then_some("strings")
+            } else if func == Func::Flatten {
+                (!of.comparable(&Type::list(Type::Any))).then_some("lists")
+            } else {
+                None
             };
             if let Some(wrong) = wrong {
                 let message = format!(

@@ -177,7 +177,9 @@ impl<'e> Machine<'e> {
             Kind::Loop(which @ (Loop::Map | Loop::Filter), parts) => {
                 self.collect(*which, parts, frames).map(Cow::Owned)
             }
-            Kind::Call(func, args, regex) => self.call(*func, args, regex.as_ref(), node, frames),
+            Kind::Call(func, args, pattern) => {
+                self.call(*func, args, pattern.as_deref(), node, frames)
+            }
             Kind::And(_)
             | Kind::Or(_)
             | Kind::Not(_)

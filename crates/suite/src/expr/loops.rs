@@ -10,6 +10,10 @@ use super::stop::{Res, Stop, Why, Worst};
 use super::tree::{Loop, Parts};
 use super::val::Val;
 
+/// What is done with an element; a reason says that nobody knows whether it is there.
+pub(super) type Visit<'f> =
+    dyn FnMut(Frames<'_>, &Val, Option<&Arc<Reason>>) -> Res<ControlFlow<()>> + 'f;
+
 /// A key of which nobody knows whether it is there.
 pub(super) fn unsure(reason: &Arc<Reason>, parts: &Parts) -> Box<Stop> {
     Stop::new(Why::Unknown(Arc::clone(reason)), parts.range.span)
@@ -24,7 +28,7 @@ impl Machine<'_> {
         &self,
         parts: &Parts,
         frames: Frames<'_>,
-        visit: &mut dyn FnMut(Frames<'_>, &Val, Option<&Arc<Reason>>) -> Res<ControlFlow<()>>,
+        visit: &mut Visit<'_>,
     ) -> Res<usize> {
         let range = self.eval(&parts.range, frames)?;
         let span = parts.range.span;

@@ -6,13 +6,16 @@
 
 use std::sync::Arc;
 
-use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr as Ast, LiteralValue};
+use cel::common::ast::{
+    CallExpr, ComprehensionExpr, EntryExpr, Expr as Ast, ListExpr, LiteralValue, MapExpr,
+    SelectExpr,
+};
 use cel::parser::PrattParser;
 use cel::parser::pratt_parser::TokenKind as T;
-use regex::{Regex, RegexBuilder};
 
 use super::ExprError;
 use super::func::{self, FUNCTIONS, Func, FunctionDoc, Style};
+use super::pattern::Pattern;
 use super::suggest::did_you_mean;
 use super::token::{Span, Words};
 use super::tree::{Cmp, Kind, Loop, Math, Node, Parts};
@@ -20,8 +23,29 @@ use super::val::Val;
 
 /// Loops in loops in loops; more could only be an accident.
 const MAX_LOOPS: usize = 3;
-/// The most memory that a compiled regular expression may take, in bytes.
-const MAX_REGEX: usize = 1 << 18;
+/// What stands between two sides.
+#[derive(Clone, Copy)]
+enum Op {
+    Compare(Cmp),
+    Math(Math),
+    In,
+}
+
+/// The parser's name of an operator, its word, and ours.
+const BINARY: [(&str, T, Op); 12] = [
+    ("_==_", T::TokEqualEqual, Op::Compare(Cmp::Eq)),
+    ("_!=_", T::TokExclamationEqual, Op::Compare(Cmp::Ne)),
+    ("_<_", T::TokLess, Op::Compare(Cmp::Lt)),
+    ("_<=_", T::TokLessEqual, Op::Compare(Cmp::Le)),
+    ("_>_", T::TokGreater, Op::Compare(Cmp::Gt)),
+    ("_>=_", T::TokGreaterEqual, Op::Compare(Cmp::Ge)),
+    ("_+_", T::TokPlus, Op::Math(Math::Add)),
+    ("_-_", T::TokMinus, Op::Math(Math::Sub)),
+    ("_*_", T::TokAsterisk, Op::Math(Math::Mul)),
+    ("_/_", T::TokSlash, Op::Math(Math::Div)),
+    ("_%_", T::TokPercent, Op::Math(Math::Rem)),
+    ("@in", T::TokIn, Op::In),
+];
 
 /// A compiled source.
 #[derive(Debug)]
@@ -53,23 +77,6 @@ pub(super) fn compile(source: &str) -> Result<Lowered, ExprError> {
     let root = lower.node(&ast.expr)?.node;
     let roots = lower.roots;
     Ok(Lowered { root, roots })
-}
-
-/// A pattern as expressions may use it: linear time, bounded memory.
-pub(super) fn pattern(text: &str) -> Result<Regex, String> {
-    RegexBuilder::new(text)
-        .size_limit(MAX_REGEX)
-        .dfa_size_limit(MAX_REGEX)
-        .nest_limit(32)
-        .build()
-        .map_err(|error| {
-            let error = error.to_string();
-            let last = error.lines().last().unwrap_or_default();
-            format!(
-                "not a regular expression: {}",
-                last.trim_start_matches("error: ")
-            )
-        })
 }
 
 fn parse_error(source: &str, words: &Words, errors: &cel::ParseErrors) -> ExprError {
@@ -193,89 +200,101 @@ impl Lower<'_> {
         }
     }
 
+    /// One level of the tree. It only hands over, so that its frame stays small: it is
+    /// on the stack once for each level.
     fn node(&mut self, ast: &Ast) -> Result<Placed, ExprError> {
         match ast {
-            Ast::Unspecified => Err(self.span(self.at).error("an expression is expected")),
-            Ast::Struct(_) => Err(self
-                .span(self.at)
-                .error("messages are not part of this language")),
+            Ast::Unspecified => self.refuse("an expression is expected"),
+            Ast::Struct(_) => self.refuse("messages are not part of this language"),
             Ast::Literal(literal) => self.literal(literal),
-            Ast::Ident(name) => {
-                let word = self.take_name();
-                if name.starts_with('.') {
-                    return Err(self.span(word).error("a name cannot begin with a dot"));
-                }
-                let up = self.locals.iter().rev().position(|local| **local == **name);
-                let kind = if let Some(up) = up {
-                    Kind::Local(up, name.as_str().into())
-                } else {
-                    if !self.roots.contains(name) {
-                        self.roots.push(name.clone());
-                    }
-                    Kind::Var(name.as_str().into())
-                };
-                Ok(self.make(kind, word, word))
-            }
-            Ast::Select(select) => {
-                let name = Arc::from(select.field.as_str());
-                if select.test {
-                    let first = self.take_name();
-                    let open = self.take(&[T::TokLeftParen]);
-                    let of = self.node(&select.operand.expr)?;
-                    let last = self.close(open);
-                    return Ok(self.make(Kind::Has(Box::new(of.node), name), first, last));
-                }
-                let of = self.node(&select.operand.expr)?;
-                let last = self.take_name();
-                Ok(self.make(Kind::Field(Box::new(of.node), name), of.first, last))
-            }
-            Ast::List(list) => {
-                let open = self.take(&[T::TokLeftBracket]);
-                let mut items = Vec::with_capacity(list.elements.len());
-                for element in &list.elements {
-                    items.push(self.node(&element.expr)?.node);
-                }
-                let close = self.close(open);
-                // A list of literals is a literal: it is built once.
-                let constant: Option<Vec<Val>> = items
-                    .iter()
-                    .map(|item| {
-                        if let Kind::Const(val) = &item.kind {
-                            Some(val.clone())
-                        } else {
-                            None
-                        }
-                    })
-                    .collect();
-                let kind = match constant {
-                    Some(constant) => Kind::Const(Val::from(constant)),
-                    None => Kind::List(items),
-                };
-                Ok(self.make(kind, open, close))
-            }
-            Ast::Map(map) => {
-                let open = self.take(&[T::TokLeftBrace]);
-                let mut entries: Vec<(Arc<str>, Node)> = Vec::with_capacity(map.entries.len());
-                for entry in &map.entries {
-                    let EntryExpr::MapEntry(entry) = &entry.expr else {
-                        return Err(self.span(open).error("a map holds `key: value` pairs"));
-                    };
-                    let key = self.node(&entry.key.expr)?.node;
-                    let Some(name) = key.literal() else {
-                        return Err(key.span.error("the keys of a map are string literals"));
-                    };
-                    if entries.iter().any(|(other, _)| **other == *name) {
-                        return Err(key.span.error("this key is there twice"));
-                    }
-                    let name = Arc::from(name);
-                    entries.push((name, self.node(&entry.value.expr)?.node));
-                }
-                let close = self.close(open);
-                Ok(self.make(Kind::Map(entries), open, close))
-            }
+            Ast::Ident(name) => self.ident(name),
+            Ast::Select(select) => self.select(select),
+            Ast::List(list) => self.list(list),
+            Ast::Map(map) => self.map(map),
             Ast::Comprehension(parts) => self.comprehension(parts),
             Ast::Call(call) => self.call(call),
         }
+    }
+
+    fn refuse(&self, message: &str) -> Result<Placed, ExprError> {
+        Err(self.span(self.at).error(message))
+    }
+
+    fn ident(&mut self, name: &str) -> Result<Placed, ExprError> {
+        let word = self.take_name();
+        if name.starts_with('.') {
+            return Err(self.span(word).error("a name cannot begin with a dot"));
+        }
+        let up = self.locals.iter().rev().position(|local| **local == *name);
+        let kind = if let Some(up) = up {
+            Kind::Local(up, name.into())
+        } else {
+            if !self.roots.iter().any(|root| root == name) {
+                self.roots.push(name.to_owned());
+            }
+            Kind::Var(name.into())
+        };
+        Ok(self.make(kind, word, word))
+    }
+
+    fn select(&mut self, select: &SelectExpr) -> Result<Placed, ExprError> {
+        let name = Arc::from(select.field.as_str());
+        if select.test {
+            let first = self.take_name();
+            let open = self.take(&[T::TokLeftParen]);
+            let of = self.node(&select.operand.expr)?;
+            let last = self.close(open);
+            return Ok(self.make(Kind::Has(Box::new(of.node), name), first, last));
+        }
+        let of = self.node(&select.operand.expr)?;
+        let last = self.take_name();
+        Ok(self.make(Kind::Field(Box::new(of.node), name), of.first, last))
+    }
+
+    fn list(&mut self, list: &ListExpr) -> Result<Placed, ExprError> {
+        let open = self.take(&[T::TokLeftBracket]);
+        let mut items = Vec::with_capacity(list.elements.len());
+        for element in &list.elements {
+            items.push(self.node(&element.expr)?.node);
+        }
+        let close = self.close(open);
+        // A list of literals is a literal: it is built once.
+        let constant: Option<Vec<Val>> = items
+            .iter()
+            .map(|item| {
+                if let Kind::Const(val) = &item.kind {
+                    Some(val.clone())
+                } else {
+                    None
+                }
+            })
+            .collect();
+        let kind = match constant {
+            Some(constant) => Kind::Const(Val::from(constant)),
+            None => Kind::List(items),
+        };
+        Ok(self.make(kind, open, close))
+    }
+
+    fn map(&mut self, map: &MapExpr) -> Result<Placed, ExprError> {
+        let open = self.take(&[T::TokLeftBrace]);
+        let mut entries: Vec<(Arc<str>, Node)> = Vec::with_capacity(map.entries.len());
+        for entry in &map.entries {
+            let EntryExpr::MapEntry(entry) = &entry.expr else {
+                return Err(self.span(open).error("a map holds `key: value` pairs"));
+            };
+            let key = self.node(&entry.key.expr)?.node;
+            let Some(name) = key.literal() else {
+                return Err(key.span.error("the keys of a map are string literals"));
+            };
+            if entries.iter().any(|(other, _)| **other == *name) {
+                return Err(key.span.error("this key is there twice"));
+            }
+            let name = Arc::from(name);
+            entries.push((name, self.node(&entry.value.expr)?.node));
+        }
+        let close = self.close(open);
+        Ok(self.make(Kind::Map(entries), open, close))
     }
 
     fn literal(&mut self, literal: &LiteralValue) -> Result<Placed, ExprError> {
@@ -308,74 +327,60 @@ impl Lower<'_> {
         Ok(self.make(Kind::Const(val), word, word))
     }
 
-    fn pair(
-        &mut self,
-        call: &CallExpr,
-        op: &[T],
-    ) -> Result<(Box<[Node; 2]>, usize, usize), ExprError> {
-        let [a, b] = call.args.as_slice() else {
-            return Err(self.span(self.at).error("two sides are expected"));
-        };
-        let a = self.node(&a.expr)?;
-        self.take(op);
-        let b = self.node(&b.expr)?;
-        Ok((Box::new([a.node, b.node]), a.first, b.last))
-    }
-
     fn call(&mut self, call: &CallExpr) -> Result<Placed, ExprError> {
-        let compare = |cmp| move |two| Kind::Compare(cmp, two);
-        let math = |op| move |two| Kind::Math(op, two);
-        match call.func_name.as_str() {
+        let name = call.func_name.as_str();
+        if let Some((_, word, op)) = BINARY.iter().find(|(known, _, _)| *known == name) {
+            return self.binary(call, *word, *op);
+        }
+        match name {
             "_&&_" | "_||_" => self.logic(call),
             "!_" => self.prefix(call, T::TokExclamation, Kind::Not),
             "-_" => self.prefix(call, T::TokMinus, Kind::Negate),
-            "_==_" => self.binary(call, T::TokEqualEqual, compare(Cmp::Eq)),
-            "_!=_" => self.binary(call, T::TokExclamationEqual, compare(Cmp::Ne)),
-            "_<_" => self.binary(call, T::TokLess, compare(Cmp::Lt)),
-            "_<=_" => self.binary(call, T::TokLessEqual, compare(Cmp::Le)),
-            "_>_" => self.binary(call, T::TokGreater, compare(Cmp::Gt)),
-            "_>=_" => self.binary(call, T::TokGreaterEqual, compare(Cmp::Ge)),
-            "_+_" => self.binary(call, T::TokPlus, math(Math::Add)),
-            "_-_" => self.binary(call, T::TokMinus, math(Math::Sub)),
-            "_*_" => self.binary(call, T::TokAsterisk, math(Math::Mul)),
-            "_/_" => self.binary(call, T::TokSlash, math(Math::Div)),
-            "_%_" => self.binary(call, T::TokPercent, math(Math::Rem)),
-            "@in" => self.binary(call, T::TokIn, Kind::In),
-            "_[_]" => {
-                let [of, index] = call.args.as_slice() else {
-                    return Err(self.span(self.at).error("an index is expected"));
-                };
-                let of = self.node(&of.expr)?;
-                let open = self.take(&[T::TokLeftBracket]);
-                let index = self.node(&index.expr)?;
-                let close = self.close(open);
-                let kind = Kind::Index(Box::new([of.node, index.node]));
-                Ok(self.make(kind, of.first, close))
-            }
-            "_?_:_" => {
-                let [cond, yes, no] = call.args.as_slice() else {
-                    return Err(self.span(self.at).error("two choices are expected"));
-                };
-                let cond = self.node(&cond.expr)?;
-                self.take(&[T::TokQuestion]);
-                let yes = self.node(&yes.expr)?;
-                self.take(&[T::TokColon]);
-                let no = self.node(&no.expr)?;
-                let kind = Kind::Choose(Box::new([cond.node, yes.node, no.node]));
-                Ok(self.make(kind, cond.first, no.last))
-            }
+            "_[_]" => self.index(call),
+            "_?_:_" => self.choose(call),
             _ => self.function(call),
         }
     }
 
-    fn binary(
-        &mut self,
-        call: &CallExpr,
-        op: T,
-        kind: impl FnOnce(Box<[Node; 2]>) -> Kind,
-    ) -> Result<Placed, ExprError> {
-        let (two, first, last) = self.pair(call, &[op])?;
-        Ok(self.make(kind(two), first, last))
+    fn binary(&mut self, call: &CallExpr, word: T, op: Op) -> Result<Placed, ExprError> {
+        let [a, b] = call.args.as_slice() else {
+            return self.refuse("two sides are expected");
+        };
+        let a = self.node(&a.expr)?;
+        self.take(&[word]);
+        let b = self.node(&b.expr)?;
+        let two = Box::new([a.node, b.node]);
+        let kind = match op {
+            Op::Compare(cmp) => Kind::Compare(cmp, two),
+            Op::Math(math) => Kind::Math(math, two),
+            Op::In => Kind::In(two),
+        };
+        Ok(self.make(kind, a.first, b.last))
+    }
+
+    fn index(&mut self, call: &CallExpr) -> Result<Placed, ExprError> {
+        let [of, index] = call.args.as_slice() else {
+            return self.refuse("an index is expected");
+        };
+        let of = self.node(&of.expr)?;
+        let open = self.take(&[T::TokLeftBracket]);
+        let index = self.node(&index.expr)?;
+        let close = self.close(open);
+        let kind = Kind::Index(Box::new([of.node, index.node]));
+        Ok(self.make(kind, of.first, close))
+    }
+
+    fn choose(&mut self, call: &CallExpr) -> Result<Placed, ExprError> {
+        let [cond, yes, no] = call.args.as_slice() else {
+            return self.refuse("two choices are expected");
+        };
+        let cond = self.node(&cond.expr)?;
+        self.take(&[T::TokQuestion]);
+        let yes = self.node(&yes.expr)?;
+        self.take(&[T::TokColon]);
+        let no = self.node(&no.expr)?;
+        let kind = Kind::Choose(Box::new([cond.node, yes.node, no.node]));
+        Ok(self.make(kind, cond.first, no.last))
     }
 
     fn prefix(
@@ -445,14 +450,15 @@ impl Lower<'_> {
             args.push(self.node(&arg.expr)?.node);
         }
         let close = self.close(open);
-        let mut regex = None;
+        let mut pattern = None;
         if doc.func == Func::Matches
             && let Some(argument) = args.get(1)
             && let Some(text) = argument.literal()
         {
-            regex = Some(pattern(text).map_err(|message| argument.span.error(message))?);
+            let made = Pattern::new(text).map_err(|message| argument.span.error(message))?;
+            pattern = Some(Box::new(made));
         }
-        Ok(self.make(Kind::Call(doc.func, args, regex), first, close))
+        Ok(self.make(Kind::Call(doc.func, args, pattern), first, close))
     }
 
     fn known(&self, call: &CallExpr, word: usize) -> Result<&'static FunctionDoc, ExprError> {

@@ -25,6 +25,7 @@ mod lower;
 mod net;
 mod ops;
 mod paths;
+mod pattern;
 mod stop;
 mod suggest;
 mod token;
@@ -164,6 +165,12 @@ impl Expr {
     /// Judges it as an expectation.
     pub fn evaluate(&self, env: &Env) -> Outcome {
         explain::judge(self, env)
+    }
+
+    /// The verdict alone (pass, fail or error), and whether an error is a defect of the
+    /// suite: what [`Expr::evaluate`] says, without the cost of a reason. For mutants.
+    pub fn verdict(&self, env: &Env) -> (Verdict, bool) {
+        explain::verdict(self, env)
     }
 
     /// The value, when somebody wants more than a verdict: the list of a loop, say.

@@ -14,7 +14,7 @@ pub(super) const MAX_BYTES: usize = 4096;
 /// The deepest nesting of brackets.
 const MAX_BRACKETS: usize = 24;
 /// The deepest tree: brackets, chains of selections and operators, ternaries.
-const MAX_DEPTH: usize = 96;
+const MAX_DEPTH: usize = 64;
 
 /// A part of the source, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,8 +59,43 @@ struct Level {
     open: usize,
     /// Ternaries nest to the right.
     ternaries: usize,
-    /// Selections, indexes, calls and operators nest to the left.
+    /// Operators nest to the left.
+    operators: usize,
+    /// Selections, indexes and calls since the last operator; they nest to the left too.
     links: usize,
+}
+
+impl Level {
+    fn depth(&self) -> usize {
+        1 + self.ternaries + self.operators + self.links
+    }
+
+    fn take(&mut self, effect: &Effect) {
+        match effect {
+            Effect::Link => self.links += 1,
+            Effect::Operator => {
+                self.operators += 1;
+                self.links = 0;
+            }
+            // Long chains of && and || are balanced by the parser: they add next to nothing.
+            Effect::Logic | Effect::Colon => {
+                self.operators = 0;
+                self.links = 0;
+            }
+            Effect::Question => {
+                self.ternaries += 1;
+                self.operators = 0;
+                self.links = 0;
+            }
+            Effect::Comma => {
+                *self = Self {
+                    open: self.open,
+                    ..Self::default()
+                };
+            }
+            Effect::Open | Effect::Close(_) | Effect::None => {}
+        }
+    }
 }
 
 /// What a bracket, a separator or an operator does to the depth.
@@ -68,6 +103,7 @@ enum Effect {
     Open,
     Close(TokenKind),
     Link,
+    Operator,
     Logic,
     Question,
     Colon,
@@ -77,8 +113,7 @@ enum Effect {
 
 fn effect(kind: TokenKind) -> Effect {
     use TokenKind as T;
-    let links = [
-        T::TokDot,
+    let operators = [
         T::TokExclamation,
         T::TokMinus,
         T::TokPlus,
@@ -101,8 +136,10 @@ fn effect(kind: TokenKind) -> Effect {
         Effect::Close(T::TokLeftBracket)
     } else if kind == T::TokRightBrace {
         Effect::Close(T::TokLeftBrace)
-    } else if links.contains(&kind) {
+    } else if kind == T::TokDot {
         Effect::Link
+    } else if operators.contains(&kind) {
+        Effect::Operator
     } else if kind == T::TokLogicalAnd || kind == T::TokLogicalOr {
         Effect::Logic
     } else if kind == T::TokQuestion {
@@ -182,31 +219,19 @@ impl Words {
                         word.partner = level.open;
                     }
                 }
-                Effect::Link => {
+                effect @ (Effect::Link
+                | Effect::Operator
+                | Effect::Logic
+                | Effect::Question
+                | Effect::Colon
+                | Effect::Comma
+                | Effect::None) => {
                     if let Some(level) = levels.last_mut() {
-                        level.links += 1;
+                        level.take(&effect);
                     }
                 }
-                Effect::Logic | Effect::Colon => {
-                    if let Some(level) = levels.last_mut() {
-                        level.links = 0;
-                    }
-                }
-                Effect::Question => {
-                    if let Some(level) = levels.last_mut() {
-                        level.links = 0;
-                        level.ternaries += 1;
-                    }
-                }
-                Effect::Comma => {
-                    if let Some(level) = levels.last_mut() {
-                        level.links = 0;
-                        level.ternaries = 0;
-                    }
-                }
-                Effect::None => {}
             }
-            let depth: usize = levels.iter().map(|l| 1 + l.ternaries + l.links).sum();
+            let depth: usize = levels.iter().map(Level::depth).sum();
             if depth > MAX_DEPTH {
                 return Err(span.error("too deeply nested, or too long a chain"));
             }

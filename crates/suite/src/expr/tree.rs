@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use regex::Regex;
-
 use super::func::Func;
+use super::pattern::Pattern;
 use super::token::Span;
 use super::val::Val;
 
@@ -55,7 +54,7 @@ pub(super) enum Kind {
     /// `xs.all(x, …)` and its like.
     Loop(Loop, Box<Parts>),
     /// A function; the receiver of a method is its first argument.
-    Call(Func, Vec<Node>, Option<Regex>),
+    Call(Func, Vec<Node>, Option<Box<Pattern>>),
 }
 
 /// The parts of a loop.

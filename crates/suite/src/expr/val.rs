@@ -134,7 +134,7 @@ impl Val {
     pub fn show(&self) -> String {
         let mut raw = String::new();
         self.write(&mut raw, 0);
-        text::one_line(&raw, SHOWN)
+        line(raw, SHOWN)
     }
 
     fn write(&self, out: &mut String, depth: usize) {
@@ -190,6 +190,19 @@ impl Val {
                 let _ = write!(out, "unknown ({reason})");
             }
         }
+    }
+}
+
+/// [`text::one_line`], at once where there is nothing to do.
+pub(super) fn line(raw: String, max: usize) -> String {
+    let plain = raw.len() <= max
+        && raw.bytes().all(|b| (0x20..0x7f).contains(&b))
+        && !raw.starts_with(' ')
+        && !raw.ends_with(' ');
+    if plain {
+        raw
+    } else {
+        text::one_line(&raw, max)
     }
 }
 

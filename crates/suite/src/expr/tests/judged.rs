@@ -1,51 +1,23 @@
-//! Tables of the language: what passes, fails, errs, and what is said about it.
+//! What passes, fails and errs.
 
 use std::sync::Arc;
 
-use runproof_model::{ReasonKind, Verdict};
 use rstest::rstest;
-use serde_json::json;
+use runproof_model::{ReasonKind, Verdict};
 
-use super::*;
-
-fn site() -> Vec<(&'static str, Val)> {
-    let facts = json!({
-        "ui": {"environment": {"BOTSERVER_URL": "https://system.example.com", "GONE": {"$absent": true}},
-               "active": "active", "restarts": 3, "memory": {"$unknown": {"kind": "timeout", "detail": "5 s"}},
-               "enabled": true, "version": "2.38", "since": 1000, "ratio": 0.5},
-        "ports": {"listeners": [
-            {"port": 22, "address": "0.0.0.0", "process": "sshd"},
-            {"port": 5858, "address": "127.0.0.1", "process": {"$unknown": {"kind": "permission", "detail": ""}}},
-            {"port": 80, "address": "10.0.2.7", "process": {"$absent": true}}],
-            "none": [], "numbers": [22, 80, 443], "names": ["a", "b"]},
-        "down": {"$unknown": {"kind": "unreachable", "detail": "no route"}},
-        "gone": {"$absent": true},
-        "mixed": [1, {"$unknown": {"kind": "failed", "detail": "x"}}, 3],
-        "keys": {"a": 1, "b": {"$absent": true}, "c": {"$unknown": {"kind": "failed", "detail": ""}}},
-        "profile": {"botserver_port": 5858, "ports": [22, 80], "glibc": "2.36", "empty": []},
-    });
-    let mut vars = Vec::new();
-    for name in ["ui", "ports", "down", "gone", "mixed", "keys", "profile"] {
-        vars.push((name, Val::from_recorded(&facts[name])));
-    }
-    vars
-}
-
-fn judge(source: &str) -> Outcome {
-    let expr = Expr::compile(source).unwrap_or_else(|error| panic!("{source}: {error}"));
-    let vars = site();
-    let mut env = Env::new(2000.0);
-    for (name, val) in &vars {
-        env.set(name, val);
-    }
-    expr.evaluate(&env)
-}
+use super::super::*;
+use super::judge;
 
 #[test]
 fn every_example_of_the_reference_is_true() {
     for doc in FUNCTIONS {
         let outcome = judge(doc.example);
-        assert_eq!(outcome.verdict, Verdict::Pass, "{}: {outcome:?}", doc.example);
+        assert_eq!(
+            outcome.verdict,
+            Verdict::Pass,
+            "{}: {outcome:?}",
+            doc.example
+        );
         let expr = Expr::compile(doc.example).unwrap();
         assert_eq!(expr.check(&Scope::default()), [], "{}", doc.example);
     }
@@ -177,19 +149,29 @@ fn every_example_of_the_reference_is_true() {
 #[case("[1, 2.0] == [1.0, 2] && {'a': 1} == {'a': 1.0}", "pass")]
 #[case("null == null && ui.active != null", "pass")]
 // Loops.
-#[case("ports.listeners.exists(l, l.port == 22 && l.address == '0.0.0.0')", "pass")]
+#[case(
+    "ports.listeners.exists(l, l.port == 22 && l.address == '0.0.0.0')",
+    "pass"
+)]
 #[case("ports.numbers.map(p, p > 22, p * 2) == [160, 886]", "pass")]
 #[case("ports.numbers.filter(p, p in profile.ports) == [22, 80]", "pass")]
 #[case("ports.numbers.all(p, ports.names.exists(n, n != string(p)))", "pass")]
 #[case("ports.numbers.existsOne(p, p == 22)", "pass")]
 #[case("port_of('http://localhost:5858/x') == profile.botserver_port", "pass")]
 #[case("port_of('gopher://localhost') == 70", "fail")]
-#[case("['b', 'a'].sort().join('-') == 'a-b' && [[1], [2]].flatten().size() == 2", "pass")]
+#[case(
+    "['b', 'a'].sort().join('-') == 'a-b' && [[1], [2]].flatten().size() == 2",
+    "pass"
+)]
 #[case("(1 + 2) * 3 == 9 && 2 - -1 == 3", "pass")]
 #[case("ui.active == 'active' // and a remark", "pass")]
 fn expectations_are_judged(#[case] source: &str, #[case] expected: &str) {
     let outcome = judge(source);
-    let verdict = if outcome.defect { "defect" } else { outcome.verdict.as_str() };
+    let verdict = if outcome.defect {
+        "defect"
+    } else {
+        outcome.verdict.as_str()
+    };
     assert_eq!(verdict, expected, "{outcome:?}");
     assert!(!outcome.message.is_empty());
 }
@@ -206,7 +188,10 @@ fn nothing_may_be_enough_when_the_suite_says_so() {
 
 #[test]
 fn without_the_nodes_clock_an_age_is_unknown() {
-    let clock = Val::Unknown(Arc::new(runproof_model::Reason::new(ReasonKind::NotRecorded, "clock")));
+    let clock = Val::Unknown(Arc::new(runproof_model::Reason::new(
+        ReasonKind::NotRecorded,
+        "clock",
+    )));
     let env = Env::new(clock);
     for source in ["age(5) < 10.0", "now > 5.0", "!(now > 5.0)"] {
         let outcome = Expr::compile(source).unwrap().evaluate(&env);
