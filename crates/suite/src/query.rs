@@ -212,10 +212,14 @@ impl JsonSchema for Query {
                 for (name, option) in options.into_iter().flatten() {
                     let option = match option.get("type").and_then(Value::as_str) {
                         Some("string") => option.clone(),
-                        _ => json!({
-                            "description": option.get("description"),
-                            "anyOf": [option, { "type": "string", "pattern": "^\\{[A-Za-z0-9_.]+\\}$" }],
-                        }),
+                        _ => {
+                            let template = json!({ "type": "string", "pattern": "^\\{[A-Za-z0-9_.]+\\}$" });
+                            let mut either = json!({ "anyOf": [option, template] });
+                            if let Some(description) = option.get("description") {
+                                either["description"] = description.clone();
+                            }
+                            either
+                        }
                     };
                     properties.insert(name.clone(), option);
                 }
