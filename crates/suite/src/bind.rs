@@ -277,13 +277,13 @@ impl<'a> Binder<'a> {
         for path in expr.paths() {
             let mut parts = path.iter().map(String::as_str);
             match (parts.next(), parts.next()) {
-                (Some("profile"), Some(name)) if name != "*" => {
-                    if self.plan.parameters.get(name).is_none() {
-                        let profile = &self.plan.profile;
-                        return Err(error(format!(
-                            "profile `{profile}` has no parameter `{name}`"
-                        )));
-                    }
+                (Some("profile"), Some(name))
+                    if name != "*" && self.plan.parameters.get(name).is_none() =>
+                {
+                    let profile = &self.plan.profile;
+                    return Err(error(format!(
+                        "profile `{profile}` has no parameter `{name}`"
+                    )));
                 }
                 (Some("input"), Some(name)) if name != "*" => {
                     if let Some(message) = inputs.wrong.get(name) {

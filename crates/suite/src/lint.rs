@@ -197,7 +197,7 @@ impl<'a> Lint<'a> {
             let read = invariant.expressions().any(|expression| {
                 expression
                     .compiled()
-                    .is_ok_and(|expr| expr.roots().iter().any(|root| *root == name.value))
+                    .is_ok_and(|expr| expr.roots().contains(&name.value))
             });
             if !read {
                 self.say(
@@ -342,10 +342,13 @@ impl<'a> Lint<'a> {
                 }
                 Ok(resolved) => match kind.probe(&resolved) {
                     Err(error) => {
-                        // Options that nobody knows were reported with their own place.
-                        if query.problems(file).is_empty() {
+                        let unknown = query.unknown_options(kind);
+                        if unknown.is_empty() {
                             let message = format!("this query cannot be used: {error}");
                             self.say(file, query.place_of(kind.name), message, None);
+                        }
+                        for (place, message, help) in unknown {
+                            self.say(file, place, message, help);
                         }
                     }
                     Ok(probe) => {

@@ -114,34 +114,38 @@ impl Query {
     /// What is wrong with its form, whatever the profile.
     pub(crate) fn problems(&self, file: &str) -> Vec<Diagnostic> {
         let mut problems = Vec::new();
-        match self.kind() {
-            Err((place, message, help)) => {
-                problems.push(Diagnostic::new(file, place, message).help(help));
-            }
-            Ok(kind) => {
-                let schema = kind.query_schema();
-                let known: Vec<&str> = schema
-                    .get("properties")
-                    .and_then(Value::as_object)
-                    .into_iter()
-                    .flat_map(|map| map.keys())
-                    .map(String::as_str)
-                    .collect();
-                for (key, _) in self.node.entries().unwrap_or_default() {
-                    if key.name != "on" && !known.contains(&key.name.as_str()) {
-                        let message =
-                            format!("a query of `{}` has no option `{}`", kind.name, key.name);
-                        let help = did_you_mean(&key.name, known.iter().copied())
-                            .or_else(|| Some(format!("known here: on, {}", known.join(", "))));
-                        problems.push(Diagnostic::new(file, key.place, message).help(help));
-                    }
-                }
-            }
+        if let Err((place, message, help)) = self.kind() {
+            problems.push(Diagnostic::new(file, place, message).help(help));
         }
         if let Err((place, message)) = self.role() {
             problems.push(Diagnostic::new(file, place, message));
         }
         problems
+    }
+
+    /// Options that its kind does not have. Asks for a JSON Schema, so it is
+    /// for `lint`; a plan refuses such a query with less advice.
+    pub(crate) fn unknown_options(&self, kind: &Kind) -> Vec<(Place, String, Option<String>)> {
+        let schema = kind.query_schema();
+        let known: Vec<&str> = schema
+            .get("properties")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flat_map(|map| map.keys())
+            .map(String::as_str)
+            .collect();
+        self.node
+            .entries()
+            .unwrap_or_default()
+            .iter()
+            .filter(|(key, _)| key.name != "on" && !known.contains(&key.name.as_str()))
+            .map(|(key, _)| {
+                let message = format!("a query of `{}` has no option `{}`", kind.name, key.name);
+                let help = did_you_mean(&key.name, known.iter().copied())
+                    .or_else(|| Some(format!("known here: on, {}", known.join(", "))));
+                (key.place, message, help)
+            })
+            .collect()
     }
 }
 
@@ -208,10 +212,14 @@ impl JsonSchema for Query {
                 for (name, option) in options.into_iter().flatten() {
                     let option = match option.get("type").and_then(Value::as_str) {
                         Some("string") => option.clone(),
-                        _ => json!({
-                            "description": option.get("description"),
-                            "anyOf": [option, { "type": "string", "pattern": "^\\{[A-Za-z0-9_.]+\\}$" }],
-                        }),
+                        _ => {
+                            let template = json!({ "type": "string", "pattern": "^\\{[A-Za-z0-9_.]+\\}$" });
+                            let mut either = json!({ "anyOf": [option, template] });
+                            if let Some(description) = option.get("description") {
+                                either["description"] = description.clone();
+                            }
+                            either
+                        }
                     };
                     properties.insert(name.clone(), option);
                 }

@@ -1,5 +1,7 @@
 //! Bad suites and what is said of them: a file in `fixtures/bad`, a snapshot of its diagnostics.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+
 mod common;
 
 use std::fs;

@@ -1,5 +1,6 @@
 //! The library of the fixtures, and evidence made by hand.
-#![allow(dead_code, missing_docs)]
+// Helpers of tests say what they mean by unwrapping, as tests do.
+#![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::panic)]
 
 use std::collections::BTreeMap;
 use std::fs;
