@@ -1,5 +1,11 @@
 //! Real test sites for tests: made by `testenv/bin/site`, removed when dropped.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on says so"
+)]
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::io::Write as _;
