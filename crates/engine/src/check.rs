@@ -1,9 +1,9 @@
 //! `check`: evidence to a report, from a live site or from a recording.
 
-use runproof_model::Evidence;
 use runproof_model::exit::Gate;
 use runproof_model::report::{FORMAT, Report, Summary};
 use runproof_model::site::{Identity, Reach, Site, Via};
+use runproof_model::{Evidence, ExitCode};
 use runproof_site::{Bundle, CancellationToken, Progress};
 use runproof_suite::{Plan, Waivers, evaluate};
 
@@ -77,7 +77,8 @@ fn judge(
     let report = Report {
         format: FORMAT.to_owned(),
         site: evidence.site.clone(),
-        profile: evidence.profile.clone(),
+        // The one that was followed: a recording may be judged by another than it was made with.
+        profile: plan.profile.clone(),
         recorded,
         started: evidence.started.clone(),
         duration_s: evidence.duration_s,
@@ -87,10 +88,18 @@ fn judge(
         nodes: evidence.nodes.clone(),
         notes,
     };
-    Checked {
-        report: report.settle(gate, interrupted),
-        evidence,
+    let mut report = report.settle(gate, interrupted);
+    // Who names something that is not there believes it checked.
+    if !plan.unmatched.is_empty() {
+        let selected = plan.unmatched.iter();
+        report
+            .notes
+            .extend(selected.map(|name| format!("{name} selects nothing")));
+        if report.exit_code == ExitCode::Conforms.code() {
+            report.exit_code = ExitCode::NothingChecked.code();
+        }
     }
+    Checked { report, evidence }
 }
 
 /// The site of a bundle, as far as binding needs it; it cannot be reached.

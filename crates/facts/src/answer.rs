@@ -178,6 +178,11 @@ impl Answers {
                 ReasonKind::Permission,
                 format!("{name}: {}", out_text()),
             )),
+            // Not the command's own word: `timeout` could not do its work, or a signal ended it.
+            125 | 128.. => Err(Reason::new(
+                ReasonKind::Failed,
+                format!("{name}: exit {code}: {}", out_text()),
+            )),
             code => Ok(Ran {
                 code,
                 out: out_text(),
@@ -353,6 +358,18 @@ mod tests {
             Observed::Unknown(reason) => reason.kind.as_str().to_owned(),
         };
         assert_eq!(seen, expected);
+    }
+
+    #[rstest]
+    #[case::timeout_itself(125)]
+    #[case::segmentation_fault(139)]
+    #[case::terminated(143)]
+    #[case::killed(137)]
+    #[case::not_there(127)]
+    fn a_command_that_did_not_end_by_itself_gave_no_answer(#[case] code: u8) {
+        let ask = Ask::Run(crate::Command::new("x", "x"));
+        let answers = Answers::new().with(ask.clone(), code, "half of a l");
+        assert!(answers.run(&ask).is_err());
     }
 
     #[test]

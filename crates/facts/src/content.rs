@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ask::Ask;
+
 /// The allow-list of a site.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContentPolicy {
@@ -24,6 +26,7 @@ const DOCUMENTED: &[&str] = &[
     "/etc/resolv.conf",
     "/run/systemd/resolve/*.conf",
     "/run/resolvconf/**",
+    "/run/NetworkManager/*resolv.conf",
     "/etc/gai.conf",
     "/etc/nsswitch.conf",
     "/etc/fstab",
@@ -48,8 +51,12 @@ const DOCUMENTED: &[&str] = &[
     "/usr/lib/**",
     "/usr/lib64/**",
     "/usr/local/lib/**",
-    "/proc/**",
-    "/sys/**",
+    "/proc/*/mountinfo",
+    "/proc/*/net/**",
+    "/proc/net/**",
+    "/proc/sys/net/**",
+    "/proc/sys/kernel/*",
+    "/proc/sys/vm/*",
     "/opt/gbo/bin/**",
     "/opt/gbo/conf/**",
     "/opt/gbo/logs/**",
@@ -66,8 +73,29 @@ const NEVER: &[&str] = &[
     "/**/*.pem.key",
     "/**/id_*",
     "/**/*_key",
+    "/**/*.p12",
+    "/**/*.pfx",
+    "/**/privkey*",
+    "/**/.ssh/**",
+    "/**/.netrc",
+    "/**/.pgpass",
+    "/**/.git-credentials",
+    "/etc/ssl/private/**",
+    "/etc/sudoers*",
+    "/etc/sudoers.d/**",
+    // What a process knows, and other ways to any file: `/proc/1/root/etc/shadow`.
+    "/proc/*/environ",
     "/proc/*/mem",
+    "/proc/*/root/**",
+    "/proc/*/cwd/**",
+    "/proc/*/fd/**",
+    "/proc/*/map_files/**",
+    "/proc/*/task/**",
+    // Reading these takes something away from others, waits for ever, or has no end.
+    "/proc/kmsg",
     "/proc/kcore",
+    "/sys/kernel/**",
+    "/dev/**",
 ];
 
 impl Default for ContentPolicy {
@@ -84,10 +112,25 @@ impl ContentPolicy {
         let clean = path.starts_with('/')
             && !path.contains('\0')
             && !path.contains('\n')
-            && !path.split('/').any(|part| part == "..");
+            && !path.split('/').any(|part| part == ".." || part == ".");
         clean
             && !NEVER.iter().any(|pattern| matches(pattern, path))
             && self.allow.iter().any(|pattern| matches(pattern, path))
+    }
+}
+
+impl ContentPolicy {
+    /// Whether a look may open `path`: its own, or where a link on the way leads.
+    /// A digest reveals nothing, but it reads to the end, and the files of the kernel
+    /// have none, or change by being read.
+    pub fn permits(&self, ask: &Ask, path: &str) -> bool {
+        if ask.content_path().is_some() {
+            self.allows(path)
+        } else {
+            !["proc", "sys", "dev"]
+                .iter()
+                .any(|&kernel| path.split('/').find(|part| !part.is_empty()) == Some(kernel))
+        }
     }
 }
 
@@ -133,6 +176,12 @@ mod tests {
     #[case("opt/gbo/bin/.env", false)]
     #[case("/opt/gbo/conf/tls/server.key", false)]
     #[case("/home/user/notes", false)]
+    #[case("/proc/1/root/etc/shadow", false)]
+    #[case("/proc/1/environ", false)]
+    #[case("/proc/self/cwd/x", false)]
+    #[case("/proc/kmsg", false)]
+    #[case("/sys/kernel/debug/tracing/trace_pipe", false)]
+    #[case("/proc/self/mountinfo", true)]
     fn content_comes_from_documented_paths_only(#[case] path: &str, #[case] allowed: bool) {
         assert_eq!(ContentPolicy::default().allows(path), allowed);
     }
@@ -143,5 +192,15 @@ mod tests {
             allow: vec!["/**".into()],
         };
         assert!(policy.allows("/srv/x") && !policy.allows("/etc/shadow"));
+        assert!(!policy.allows("/etc/./shadow") && !policy.allows("//etc//shadow"));
+        assert!(!policy.allows("/proc/1/root/etc/shadow") && !policy.allows("/root/.ssh/config"));
+    }
+
+    #[test]
+    fn the_kernels_own_files_are_not_digested() {
+        let policy = ContentPolicy::default();
+        let permits = |path: &str| policy.permits(&Ask::Digest { path: path.into() }, path);
+        assert!(permits("/srv/procedures") && permits("/etc/shadow"));
+        assert!(!permits("/proc/kmsg") && !permits("//sys/kernel/x") && !permits("/dev/shm/x"));
     }
 }

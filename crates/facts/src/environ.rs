@@ -7,6 +7,7 @@ use runproof_model::{Observed, Reason, ReasonKind};
 use crate::answer::Answers;
 use crate::ask::{Ask, Command};
 use crate::open_map::OpenMap;
+use crate::scrub;
 use crate::secret::{Key, Secret};
 
 /// The look at the environment of process `pid`.
@@ -18,7 +19,7 @@ pub fn ask(pid: u32) -> Ask {
     })
 }
 
-/// The variables; absent when the process ended. A process may write over its
+/// The variables; never absent. A process may write over its
 /// own environment, so this is what it was started with only as far as it left it alone.
 pub fn read(answers: &Answers, pid: u32) -> Observed<HashMap<String, String>> {
     let ran = match answers.run(&ask(pid)) {
@@ -28,7 +29,11 @@ pub fn read(answers: &Answers, pid: u32) -> Observed<HashMap<String, String>> {
     if ran.code != 0 {
         let text = ran.out.trim();
         return if text.ends_with("No such file or directory") || text.ends_with("No such process") {
-            Observed::Absent
+            // Nobody saw what it had; that is no proof that it had nothing.
+            Observed::unknown(
+                ReasonKind::Failed,
+                format!("process {pid} ended while we looked"),
+            )
         } else if text.ends_with("Permission denied") || text.ends_with("Operation not permitted") {
             Observed::unknown(ReasonKind::Permission, text)
         } else {
@@ -59,7 +64,9 @@ pub fn declared<'a>(
     find: impl Fn(&str) -> Observed<&'a str>,
 ) -> (OpenMap<String>, OpenMap<Secret>) {
     (
-        OpenMap::declared(plain, |name| find(name).map(str::to_owned)),
+        OpenMap::declared(plain, |name| {
+            find(name).and_then(|value| scrub::plain(name, value))
+        }),
         OpenMap::declared(secret, |name| {
             find(name).map(|value| Secret::of(value.as_bytes(), key))
         }),
@@ -93,6 +100,17 @@ pub(crate) fn check_names<'a>(names: impl IntoIterator<Item = &'a String>) -> Re
     Ok(())
 }
 
+/// Refuses names that say that their values are secret: a suite may come from a
+/// pull request, and what it declares plain is recorded and shown.
+pub(crate) fn check_plain<'a>(names: impl IntoIterator<Item = &'a String>) -> Result<(), String> {
+    match names.into_iter().find(|name| scrub::names_a_secret(name)) {
+        Some(name) => Err(format!(
+            "{name:?} is secret by its name: declare it as secret"
+        )),
+        None => Ok(()),
+    }
+}
+
 /// The reason for what nobody could look at because there are too many.
 pub(crate) fn too_many(what: &str, max: usize) -> Reason {
     Reason::new(ReasonKind::CapReached, format!("more than {max} {what}"))
@@ -103,15 +121,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_closed_environment_is_unknown_and_an_ended_process_has_none() {
+    fn the_environment_of_a_closed_or_ended_process_is_unknown() {
         let look = |code, out: &str| read(&Answers::new().with(ask(5), code, out), 5);
         assert!(
             matches!(look(1, "cat: /proc/5/environ: Permission denied\n"), Observed::Unknown(r) if r.kind == ReasonKind::Permission)
         );
-        assert_eq!(
+        assert!(matches!(
             look(1, "cat: /proc/5/environ: No such file or directory\n"),
-            Observed::Absent
-        );
+            Observed::Unknown(_)
+        ));
         assert!(
             matches!(look(0, "nginx: master process"), Observed::Unknown(r) if r.kind == ReasonKind::Garbled)
         );
@@ -119,5 +137,44 @@ mod tests {
             panic!()
         };
         assert_eq!((map["A"].as_str(), map["B"].as_str()), ("1", "2=3"));
+    }
+
+    #[test]
+    fn a_secret_cannot_be_declared_plain() {
+        let names =
+            |names: &[&str]| -> Vec<String> { names.iter().map(|&name| name.to_owned()).collect() };
+        assert!(check_plain(&names(&["VAULT_ADDR", "BOTSERVER_URL", "DATA_DIR"])).is_ok());
+        for name in [
+            "VAULT_TOKEN",
+            "DB_PASSWORD",
+            "AWS_SECRET_ACCESS_KEY",
+            "api_key",
+        ] {
+            assert!(check_plain(&names(&[name])).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_plain_value_that_looks_like_a_secret_is_not_told() {
+        let key = Key::new([7; 32]);
+        let value = |value: &'static str| {
+            let names = ["DATABASE_URL".to_owned()];
+            let (plain, _) = declared(&names, &[], &key, |_| Observed::Known(value));
+            plain.get("DATABASE_URL").cloned()
+        };
+        let told = value("postgres://tables:5432/bots");
+        assert_eq!(
+            told,
+            Some(Observed::Known("postgres://tables:5432/bots".into()))
+        );
+        for secret in [
+            "postgres://gb:hunter2@tables:5432/bots",
+            "hvs.CAESIJ4fGxyz12345678",
+        ] {
+            assert!(
+                matches!(value(secret), Some(Observed::Unknown(_))),
+                "{secret}"
+            );
+        }
     }
 }

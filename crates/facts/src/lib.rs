@@ -12,6 +12,7 @@ pub mod content;
 pub mod environ;
 pub mod fact;
 pub mod kind;
+pub mod link;
 pub mod look;
 pub(crate) mod net;
 pub mod open_map;

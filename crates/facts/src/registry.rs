@@ -1,10 +1,13 @@
 //! Every kind of fact by its name, behind one object-safe door.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use runproof_model::observed::{ABSENT_KEY, UNKNOWN_KEY};
 use runproof_model::{Observed, ReasonKind, Role};
 use schemars::Schema;
 use schemars::generate::SchemaSettings;
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use crate::answer::Answers;
@@ -25,6 +28,7 @@ pub struct Kind {
     fact_schema: fn() -> Schema,
     query_schema: fn() -> Schema,
     probe: fn(&Value) -> Result<Box<dyn Probe>, QueryError>,
+    fits: fn(&Value) -> Result<(), String>,
 }
 
 impl std::fmt::Debug for Kind {
@@ -58,6 +62,7 @@ impl Kind {
             fact_schema: schema::<F>,
             query_schema: schema::<F::Query>,
             probe: probe::<F>,
+            fits: fits::<F>,
         }
     }
 
@@ -70,6 +75,21 @@ impl Kind {
     /// The JSON Schema of the query.
     pub fn query_schema(&self) -> Schema {
         (self.query_schema)()
+    }
+
+    /// A recorded fact as it can be believed. A recording may be older than a field, or
+    /// come from anywhere: what it does not hold was not looked at, and is no absence;
+    /// what does not have the form of the fact says nothing at all.
+    pub fn believed<'a>(&self, recorded: &'a Value) -> Cow<'a, Value> {
+        if (self.fits)(recorded).is_ok() {
+            return Cow::Borrowed(recorded);
+        }
+        let mut whole = recorded.clone();
+        complete(&mut whole, self.fact_schema().as_value());
+        match (self.fits)(&whole) {
+            Ok(()) => Cow::Owned(whole),
+            Err(why) => Cow::Owned(mark(ReasonKind::Garbled, format!("{}: {why}", self.name))),
+        }
     }
 
     /// A resolved query as a probe.
@@ -136,6 +156,50 @@ fn schema<T: schemars::JsonSchema>() -> Schema {
         .with(|settings| settings.inline_subschemas = true)
         .into_generator()
         .into_root_schema_for::<T>()
+}
+
+fn fits<F: Fact>(recorded: &Value) -> Result<(), String> {
+    Observed::<F>::deserialize(recorded)
+        .map(|_| ())
+        .map_err(|error| error.to_string())
+}
+
+fn mark(kind: ReasonKind, detail: impl AsRef<str>) -> Value {
+    let lost: Observed<()> = Observed::unknown(kind, detail);
+    serde_json::to_value(lost).unwrap_or(Value::Null)
+}
+
+/// Puts an unknown where the schema has a field and the value has none. The depth is
+/// the schema's: facts are no recursive types.
+fn complete(value: &mut Value, schema: &Value) {
+    match value {
+        Value::Object(map) => {
+            let is_mark =
+                map.len() == 1 && (map.contains_key(ABSENT_KEY) || map.contains_key(UNKNOWN_KEY));
+            let Some(fields) = schema.get("properties").and_then(Value::as_object) else {
+                return;
+            };
+            if is_mark {
+                return;
+            }
+            for (name, schema) in fields {
+                match map.get_mut(name) {
+                    Some(inner) => complete(inner, schema),
+                    None => {
+                        map.insert(name.clone(), mark(ReasonKind::NotRecorded, name));
+                    }
+                }
+            }
+        }
+        Value::Array(items) => {
+            if let Some(schema) = schema.get("items") {
+                for item in items {
+                    complete(item, schema);
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 fn probe<F: Fact + 'static>(query: &Value) -> Result<Box<dyn Probe>, QueryError>
@@ -218,6 +282,31 @@ mod tests {
                 "{}",
                 kind.name
             );
+        }
+    }
+
+    #[test]
+    fn what_a_recording_does_not_hold_is_unknown_and_not_absent() {
+        let kind = kind("gai").unwrap();
+        let whole = kind
+            .probe(&serde_json::json!({"gai": "/etc/gai.conf"}))
+            .unwrap()
+            .read(&Answers::new(), &crate::testing::context());
+        assert!(matches!(kind.believed(&whole), Cow::Borrowed(_)));
+        let mut older = whole.clone();
+        let gone = older.as_object().unwrap().keys().next().unwrap().clone();
+        older.as_object_mut().unwrap().remove(&gone);
+        let believed = kind.believed(&older);
+        assert_eq!(believed[&gone]["$unknown"]["kind"], "not-recorded");
+        for forged in [
+            serde_json::json!({}),
+            serde_json::json!([]),
+            serde_json::json!({"made": "up"}),
+            Value::Null,
+        ] {
+            let believed = kind.believed(&forged);
+            assert!(!believed.to_string().contains("$absent"), "{believed}");
+            assert!(believed.to_string().contains("$unknown"), "{believed}");
         }
     }
 }

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::answer::{Answer, Answers, NOT_REGULAR};
 use crate::ask::{Ask, End};
+use crate::link;
 use crate::quote::sh;
 
 const STAT: &str = "%f:%u:%g:%s:%Y:%h:%d:%i:%U:%G";
@@ -40,6 +41,7 @@ pub fn compose(asks: &[Ask], boundary: &str) -> Zeroizing<String> {
     text.push('\n');
     text.push_str(PRELUDE);
     text.push_str("b now; date +%s.%N 2>&1 </dev/null; e now $?\n");
+    text.push_str(&link::text(asks));
     for (index, ask) in asks.iter().enumerate() {
         if matches!(ask, Ask::Instance) {
             continue;
@@ -130,6 +132,9 @@ pub struct Output {
     pub now: Option<f64>,
     /// Whether the script ran to its end.
     pub complete: bool,
+    /// The looks that went through a link, and where it led: give them to
+    /// [`link::take_back`] before anybody reads the answers.
+    pub led: Vec<link::Led>,
 }
 
 /// Takes the output of [`compose`]'s script apart. `why_missing` is the reason
@@ -145,6 +150,12 @@ pub fn take_apart(asks: &[Ask], boundary: &str, output: &[u8], why_missing: &Rea
                 .and_then(|t| t.trim().trim_end_matches(".%N").parse().ok());
         }
     }
+    let mut links = found.iter().filter(|(name, ..)| *name == link::SECTION);
+    let links = match (links.next(), links.next()) {
+        (Some((_, 0, body)), None) => Some(*body),
+        _ => None,
+    };
+    result.led = link::read(asks, links);
     found.retain(|(name, ..)| name.bytes().all(|b| b.is_ascii_digit()));
     for (index, ask) in asks.iter().enumerate() {
         if matches!(ask, Ask::Instance) {
@@ -306,6 +317,7 @@ mod tests {
             answers,
             now,
             complete,
+            ..
         } = run(&asks);
         std::fs::remove_dir_all(&dir).unwrap();
         assert!(complete && now.unwrap() > 1e9);

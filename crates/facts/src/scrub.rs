@@ -4,6 +4,8 @@
 //! No rule finds every secret, so this one prefers to mask too much; but paths,
 //! addresses, UUIDs and versions stay readable, or nobody could use the text.
 
+use runproof_model::{Observed, ReasonKind};
+
 /// What stands in the place of a masked value.
 pub const MASK: &str = "‹masked›";
 
@@ -47,6 +49,25 @@ pub fn line(line: &str) -> String {
         rest = one_word(word, tail, &mut out);
     }
     out
+}
+
+/// Whether a name says that its value is secret: `VAULT_TOKEN`, `DB_PASSWORD`.
+pub fn names_a_secret(name: &str) -> bool {
+    // `strength` takes a long name for none, to keep sentences readable.
+    name.len() > 80 || strength(name) == Strength::Strong
+}
+
+/// A value that a suite declares plain, unless it looks like a secret: a suite may be
+/// wrong about that, or hostile. Masking it would compare it with something it is not.
+pub fn plain(name: &str, value: &str) -> Observed<String> {
+    if line(value) == value {
+        Observed::Known(value.to_owned())
+    } else {
+        Observed::unknown(
+            ReasonKind::NotAllowed,
+            format!("the value of {name} looks like a secret: declare it as one"),
+        )
+    }
 }
 
 /// What the next argument is.

@@ -10,6 +10,7 @@ use futures_util::stream;
 use runproof_facts::answer::{Answer, Answers};
 use runproof_facts::ask::Ask;
 use runproof_facts::content::ContentPolicy;
+use runproof_facts::link;
 use runproof_facts::registry::Wanted;
 use runproof_facts::script::{Output, compose, take_apart};
 use runproof_model::site::{Engine, NodeRef};
@@ -132,11 +133,15 @@ pub(crate) fn asks_of(asks: impl Iterator<Item = Vec<Ask>>) -> Vec<Ask> {
 
 /// Why the site file refuses a look, when it does.
 pub(crate) fn refused(policy: &ContentPolicy, ask: &Ask) -> Option<Reason> {
-    let path = ask.content_path()?;
-    (!policy.allows(path)).then(|| {
+    let (path, what) = match ask {
+        Ask::Read { path, .. } | Ask::Slice { path, .. } => (path, "is not on the allow-list"),
+        Ask::Digest { path } => (path, "is the kernel's and has no digest"),
+        Ask::Stat { .. } | Ask::List { .. } | Ask::Run(_) | Ask::Instance => return None,
+    };
+    (!policy.permits(ask, path)).then(|| {
         Reason::new(
             ReasonKind::NotAllowed,
-            format!("the content of {path} is not on the allow-list"),
+            format!("the content of {path} {what}"),
         )
     })
 }
@@ -376,10 +381,12 @@ async fn run(session: &Session, target: &Target, asks: &[Ask], stop: &Cancellati
         apart = take_apart(asks, &boundary, output, &reason);
     }
     let Output {
-        answers,
+        mut answers,
         now,
         complete,
+        led,
     } = apart;
+    link::take_back(&session.policy, &led, &mut answers);
     let first_byte = ended.output.first_byte.unwrap_or_else(SystemTime::now);
     Seen {
         answers,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use runproof_facts::registry::kind;
 use runproof_model::{Evidence, FactRecord, ReasonKind};
 
 use crate::expr::Val;
@@ -39,7 +40,10 @@ impl Facts {
                     .and_then(|records| records.iter().find(|record| record.query == wanted.query))
                     .map_or_else(
                         || nobody_looked(evidence, wanted.role.as_str(), wanted.kind),
-                        |record| Val::from_recorded(&record.fact),
+                        |record| match kind(wanted.kind) {
+                            Some(kind) => Val::from_recorded(&kind.believed(&record.fact)),
+                            None => Val::from_recorded(&record.fact),
+                        },
                     )
             })
             .collect();

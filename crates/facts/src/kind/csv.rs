@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::answer::Answers;
 use crate::ask::Ask;
+use crate::environ;
 use crate::fact::{Context, Fact, Reading};
 use crate::kind::check_path;
 use crate::open_map::OpenMap;
 use crate::quote::sh;
+use crate::scrub;
 use crate::secret::Secret;
 
 /// More rows than this are no configuration.
@@ -161,7 +163,7 @@ impl Csv {
             keys: Observed::Known(keys.iter().map(|key| shown(key)).collect()),
             rows: Observed::Known(i64::try_from(parsed.rows.len()).unwrap_or(i64::MAX)),
             plain: Observed::Known(OpenMap::declared(&query.plain, |key| {
-                value(key).map(str::to_owned)
+                value(key).and_then(|value| scrub::plain(key, value))
             })),
             secret: Observed::Known(OpenMap::declared(&query.secret, |key| {
                 value(key).map(|value| Secret::of(value.as_bytes(), &context.key))
@@ -223,6 +225,7 @@ impl Fact for Csv {
 
     fn check(query: &CsvQuery) -> Result<(), String> {
         check_path(&query.csv)?;
+        environ::check_plain(&query.plain)?;
         match query.plain.iter().find(|key| query.secret.contains(key)) {
             Some(key) => Err(format!("key {key:?} is both plain and secret")),
             None => Ok(()),

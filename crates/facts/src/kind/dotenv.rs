@@ -231,6 +231,7 @@ impl Fact for Dotenv {
 
     fn check(query: &DotenvQuery) -> Result<(), String> {
         check_path(&query.dotenv)?;
+        environ::check_plain(&query.plain)?;
         environ::check_names(query.plain.iter().chain(&query.secret))
     }
 

@@ -11,6 +11,7 @@ use crate::fact::{Context, Fact, Reading};
 use crate::kind::check_path;
 use crate::look::account;
 use crate::quote::sh;
+use crate::scrub;
 use crate::secret::Fingerprint;
 
 /// The most lines that a query may take.
@@ -72,7 +73,15 @@ impl Fact for File {
 
     fn check(query: &FileQuery) -> Result<(), String> {
         query.r#as.as_deref().map_or(Ok(()), account::check_name)?;
-        check_path(&query.file)
+        check_path(&query.file)?;
+        let name = query.file.rsplit('/').next().unwrap_or_default();
+        if query.lines && (name.ends_with(".env") || name.starts_with(".env")) {
+            return Err(format!(
+                "{:?} holds secrets: read it with `dotenv`, which takes declared values only",
+                query.file
+            ));
+        }
+        Ok(())
     }
 
     fn asks(query: &FileQuery) -> Vec<Ask> {
@@ -103,7 +112,7 @@ impl Fact for File {
         };
         let lines = if query.lines {
             answers.text(&Ask::read(&query.file)).and_then(|text| {
-                let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+                let lines: Vec<String> = text.lines().map(scrub::line).collect();
                 if lines.len() > MAX_LINES {
                     Observed::unknown(
                         ReasonKind::CapReached,

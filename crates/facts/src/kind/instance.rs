@@ -10,6 +10,7 @@ use crate::answer::Answers;
 use crate::ask::Ask;
 use crate::fact::{Context, Fact, Reading};
 use crate::open_map::OpenMap;
+use crate::scrub;
 
 mod docker;
 mod incus;
@@ -18,9 +19,12 @@ mod incus;
 const MAX_LIST: usize = 5_000;
 
 /// Settings whose values are, or may hold, credentials.
-const SECRET_SETTINGS: [&str; 4] = [
+const SECRET_SETTINGS: [&str; 7] = [
     "environment.",
     "cloud-init.",
+    "raw.",
+    "user.meta-data",
+    "user.network-config",
     "user.user-data",
     "user.vendor-data",
 ];
@@ -200,7 +204,9 @@ impl Fact for Instance {
             if key.is_empty() || key.len() > 256 || key.chars().any(char::is_control) {
                 return Err(format!("{key:?} is not the name of a setting"));
             }
-            if SECRET_SETTINGS.iter().any(|secret| key.starts_with(secret)) {
+            if SECRET_SETTINGS.iter().any(|secret| key.starts_with(secret))
+                || scrub::names_a_secret(key)
+            {
                 return Err(format!("the setting {key:?} may hold credentials"));
             }
         }

@@ -21,6 +21,11 @@ printf '\n==> fds <==\n'
 QUOTING_STYLE=escape ls -ln /proc/[0-9]*/fd 2>&1 | grep -e '^/proc/[0-9]*/fd:$' -e ' -> socket:\[[0-9]*\]$' -e 'ermission denied$'
 printf '\n==> end <==\n'";
 
+/// The most bytes that are taken of one table; the text above says the same.
+const TABLE_CAP: usize = 8_388_608;
+/// A table of which so many bytes came may have been cut behind a line.
+const NEARLY: usize = TABLE_CAP - 1024;
+
 /// State of a TCP socket that listens.
 const LISTEN: u8 = 0x0a;
 /// State of a UDP socket that is not connected.
@@ -144,7 +149,15 @@ fn parse(out: &str) -> Result<Look, Reason> {
     let mut part = "";
     let mut seen: BTreeSet<&str> = BTreeSet::new();
     let mut pid: Option<u32> = None;
+    let mut length = 0;
     for line in out.lines() {
+        length += line.len() + 1;
+        if part.starts_with("/proc/") && length > NEARLY {
+            return Err(Reason::new(
+                ReasonKind::CapReached,
+                format!("sockets: {part} has more than is taken"),
+            ));
+        }
         if let Some(name) = line
             .strip_prefix("==> ")
             .and_then(|rest| rest.strip_suffix(" <=="))
@@ -153,6 +166,7 @@ fn parse(out: &str) -> Result<Look, Reason> {
                 return Err(garbled("a part comes twice"));
             }
             part = name;
+            length = 0;
             continue;
         }
         if line.is_empty() || line.trim_start().starts_with("sl ") {
@@ -395,6 +409,15 @@ mod tests {
             unit: Observed::Known(format!("{name}.service")),
             started: Observed::Known(1.0),
         }
+    }
+
+    #[test]
+    fn a_table_that_may_be_cut_is_not_believed() {
+        let line = "   0: 0100007F:18EB 00000000:0000 0A 00000000:00000000 00:00000000 00000000   105        0 1067 1 0 100 0 0 10 0\n";
+        let lines = line.repeat(TABLE_CAP / line.len());
+        let head = "==> /proc/net/tcp <==\n";
+        let cut = look("").replacen(head, &format!("{head}{lines}"), 1);
+        assert_eq!(parse(&cut).unwrap_err().kind, ReasonKind::CapReached);
     }
 
     #[test]

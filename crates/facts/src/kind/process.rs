@@ -159,6 +159,7 @@ impl Fact for Processes {
         if matcher.exe.is_none() && matcher.name.is_none() && matcher.unit.is_none() {
             return Err("give at least one of exe, name and unit".to_owned());
         }
+        environ::check_plain(&query.environment)?;
         environ::check_names(query.environment.iter().chain(&query.secret_environment))
     }
 

@@ -197,6 +197,7 @@ impl Fact for Unit {
     fn check(query: &UnitQuery) -> Result<(), String> {
         UnitName::new(&query.unit)
             .map_err(|why| format!("the name of the unit {:?} {why}", query.unit))?;
+        environ::check_plain(&query.environment)?;
         environ::check_names(query.environment.iter().chain(&query.secret_environment))
     }
 

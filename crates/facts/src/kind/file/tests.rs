@@ -70,3 +70,27 @@ fn rights_are_absent_unless_asked_for() {
     let file = read(&Answers::new().with(Ask::stat("/f"), 0, line.repeat(2)));
     assert_eq!(file.readable, Observed::Absent);
 }
+
+#[test]
+fn lines_come_without_secrets_and_env_files_not_at_all() {
+    let query = FileQuery {
+        lines: true,
+        ..query()
+    };
+    let text = "DEFAULT_FORWARD_POLICY=\"ACCEPT\"\nIPV6=no\nDB_PASSWORD=hunter2\nurl=postgres://gb:hunter2@tables/x\n";
+    let answers = Answers::new().with(Ask::read("/f"), 0, text);
+    let file: File = testing::read(&query, &answers);
+    let lines = file.lines.known().unwrap();
+    assert_eq!(lines[..2], ["DEFAULT_FORWARD_POLICY=\"ACCEPT\"", "IPV6=no"]);
+    assert!(!lines.join("\n").contains("hunter2"), "{lines:?}");
+    for name in ["/opt/gbo/bin/.env", "/x/prod.env", "/x/.env.local"] {
+        let file = name.to_owned();
+        assert!(
+            File::check(&FileQuery {
+                file,
+                ..query.clone()
+            })
+            .is_err()
+        );
+    }
+}
