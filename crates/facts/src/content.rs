@@ -48,8 +48,14 @@ const DOCUMENTED: &[&str] = &[
     "/usr/lib/**",
     "/usr/lib64/**",
     "/usr/local/lib/**",
-    "/proc/**",
-    "/sys/**",
+    "/proc/*",
+    "/proc/net/*",
+    "/proc/pressure/*",
+    "/proc/self/mountinfo",
+    "/proc/sys/**",
+    "/sys/class/**",
+    "/sys/fs/cgroup/**",
+    "/sys/kernel/mm/**",
     "/opt/gbo/bin/**",
     "/opt/gbo/conf/**",
     "/opt/gbo/logs/**",
@@ -66,8 +72,21 @@ const NEVER: &[&str] = &[
     "/**/*.pem.key",
     "/**/id_*",
     "/**/*_key",
+    // The environment of a process holds secrets; its other doors lead to any file.
+    "/proc/*/environ",
+    "/proc/*/cmdline",
     "/proc/*/mem",
+    "/proc/*/root/**",
+    "/proc/*/cwd/**",
+    "/proc/*/fd/**",
+    "/proc/*/map_files/**",
+    "/proc/*/task/**",
+    // Endless, or changed by reading.
     "/proc/kcore",
+    "/proc/kmsg",
+    "/sys/kernel/debug/**",
+    "/sys/kernel/tracing/**",
+    "/dev/**",
 ];
 
 impl Default for ContentPolicy {
@@ -79,32 +98,50 @@ impl Default for ContentPolicy {
 }
 
 impl ContentPolicy {
-    /// Whether the content of `path` may be read.
+    /// Whether the content of `path` may be read. `path` may be a pattern of the
+    /// shell; it is allowed where every name is that its wildcards may stand for.
     pub fn allows(&self, path: &str) -> bool {
         let clean = path.starts_with('/')
             && !path.contains('\0')
             && !path.contains('\n')
-            && !path.split('/').any(|part| part == "..");
+            && !path.split('/').any(|part| part == ".." || part == ".");
         clean
-            && !NEVER.iter().any(|pattern| matches(pattern, path))
-            && self.allow.iter().any(|pattern| matches(pattern, path))
+            && !NEVER
+                .iter()
+                .any(|pattern| matches(pattern, path, component))
+            && self
+                .allow
+                .iter()
+                .any(|pattern| matches(pattern, path, covers))
     }
 }
 
+/// How a component of a path is held against one of a pattern.
+type Fits = fn(&[u8], &[u8]) -> bool;
+
 /// Whether a path fits a pattern, component by component.
-fn matches(pattern: &str, path: &str) -> bool {
+fn matches(pattern: &str, path: &str, fits: Fits) -> bool {
     let pattern: Vec<&str> = pattern.split('/').filter(|p| !p.is_empty()).collect();
     let path: Vec<&str> = path.split('/').filter(|p| !p.is_empty()).collect();
-    components(&pattern, &path)
+    components(&pattern, &path, fits)
 }
 
-fn components(pattern: &[&str], path: &[&str]) -> bool {
+fn components(pattern: &[&str], path: &[&str], fits: Fits) -> bool {
     match pattern.split_first() {
         None => path.is_empty(),
-        Some((&"**", rest)) => (0..=path.len()).any(|n| components(rest, &path[n..])),
+        Some((&"**", rest)) => (0..=path.len()).any(|n| components(rest, &path[n..], fits)),
         Some((first, rest)) => path.split_first().is_some_and(|(name, tail)| {
-            component(first.as_bytes(), name.as_bytes()) && components(rest, tail)
+            fits(first.as_bytes(), name.as_bytes()) && components(rest, tail, fits)
         }),
+    }
+}
+
+/// Like [`component`]; but a component with a wildcard of its own fits only where any name does.
+fn covers(pattern: &[u8], name: &[u8]) -> bool {
+    if name.iter().any(|b| b"*?[".contains(b)) {
+        !pattern.is_empty() && pattern.iter().all(|&b| b == b'*')
+    } else {
+        component(pattern, name)
     }
 }
 
@@ -133,6 +170,18 @@ mod tests {
     #[case("opt/gbo/bin/.env", false)]
     #[case("/opt/gbo/conf/tls/server.key", false)]
     #[case("/home/user/notes", false)]
+    #[case("/etc/./shadow", false)]
+    #[case("/proc/1/root/etc/shadow", false)]
+    #[case("/proc/self/environ", false)]
+    #[case("/proc/meminfo", true)]
+    #[case("/proc/self/mountinfo", true)]
+    #[case("/opt/gbo/conf/sites/*.conf", true)]
+    #[case("/opt/gbo/*/sites", false)]
+    #[case("/etc/*", false)]
+    #[case("/etc/sysctl.d/[a-z]*", true)]
+    #[case("/run/systemd/resolve/*.conf", true)]
+    #[case("/run/systemd/resolve/*", true)]
+    #[case("/etc/default/../*", false)]
     fn content_comes_from_documented_paths_only(#[case] path: &str, #[case] allowed: bool) {
         assert_eq!(ContentPolicy::default().allows(path), allowed);
     }
@@ -143,5 +192,16 @@ mod tests {
             allow: vec!["/**".into()],
         };
         assert!(policy.allows("/srv/x") && !policy.allows("/etc/shadow"));
+        assert!(!policy.allows("/etc/./shadow") && !policy.allows("/proc/7/cwd/x"));
+    }
+
+    #[test]
+    fn a_pattern_is_allowed_only_where_every_name_is() {
+        let policy = ContentPolicy {
+            allow: vec!["/srv/*.conf".into(), "/opt/x/*".into()],
+        };
+        assert!(policy.allows("/srv/a.conf") && !policy.allows("/srv/*.conf"));
+        assert!(policy.allows("/opt/x/a*") && !policy.allows("/opt/*/a"));
+        assert!(!policy.allows("/opt/x/*/a"));
     }
 }
