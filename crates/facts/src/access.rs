@@ -9,7 +9,7 @@
 use runproof_model::{Observed, ReasonKind};
 
 use crate::answer::{Answers, Meta, parse_meta};
-use crate::ask::{Ask, Command};
+use crate::ask::{Ask, Batch, Command};
 use crate::look::account::{self, Account};
 
 /// Walks as the kernel does: `c` is where we are, `t` what is left of the path;
@@ -78,7 +78,7 @@ enum Right {
 fn walk(path: &str) -> Ask {
     Ask::Run(Command {
         cap: 256 << 10,
-        ..Command::new("walk", TEXT).args([path])
+        ..Command::new("walk", TEXT).args([path]).batch(Batch::Each)
     })
 }
 

@@ -27,8 +27,8 @@ pub enum Answer {
 
 /// The exit code by which our script says "there, but not a regular file".
 pub const NOT_REGULAR: u8 = 121;
-/// The exit codes of `timeout`: ended, or killed.
-const TIMED_OUT: [u8; 2] = [124, 137];
+/// The exit codes of `timeout`: ended, or killed; busybox gives the signal that it sent.
+pub(crate) const TIMED_OUT: [u8; 3] = [124, 137, 143];
 
 /// A finished command.
 #[derive(Clone, Debug)]
@@ -235,6 +235,10 @@ impl Answers {
                 };
                 let target = match parse_meta(second) {
                     Some(meta) => Observed::Known(meta),
+                    // What is no link leads to itself.
+                    None if second.is_empty() && itself.file_type() != "link" => {
+                        Observed::Known(itself.clone())
+                    }
                     None => failed_look(1, second.as_bytes()),
                 };
                 Observed::Known(Seen { itself, target })
@@ -248,17 +252,25 @@ impl Answers {
         match self.done(ask) {
             Err(reason) => Observed::Unknown(reason),
             Ok((_, _, true)) => Observed::unknown(ReasonKind::CapReached, "too many entries"),
-            Ok((0, out, _)) => {
+            // The directory itself cannot be looked into.
+            Ok((1, out, _)) => failed_look(1, out),
+            // With 3, entries went away between the listing and the look at them.
+            Ok((code @ (0 | 3), out, _)) => {
+                let records = out.contains(&0);
+                let end = if records { 0 } else { b'\n' };
                 let mut entries = Vec::new();
-                for record in out.split(|&b| b == 0).filter(|r| !r.is_empty()) {
+                for record in out.split(|&b| b == end).filter(|r| !r.is_empty()) {
                     let record = String::from_utf8_lossy(record);
-                    let Some((meta, name)) = record.split_once('/') else {
-                        return Observed::unknown(ReasonKind::Garbled, "directory listing");
-                    };
-                    let Some(meta) = parse_meta(meta) else {
-                        return Observed::unknown(ReasonKind::Garbled, "directory listing");
-                    };
-                    entries.push((name.to_owned(), meta));
+                    match record
+                        .split_once('/')
+                        .and_then(|(meta, name)| Some((name, parse_meta(meta)?)))
+                    {
+                        Some((name, meta)) => entries.push((name.to_owned(), meta)),
+                        None if code == 3 && record.ends_with("No such file or directory") => {}
+                        None => {
+                            return Observed::unknown(ReasonKind::Garbled, "directory listing");
+                        }
+                    }
                 }
                 entries.sort_by(|a, b| a.0.cmp(&b.0));
                 Observed::Known(entries)

@@ -73,6 +73,26 @@ pub struct Command {
     pub seconds: u16,
     /// At most this many bytes of output are taken.
     pub cap: u32,
+    /// The path whose content the output shows, or a pattern of paths; none when
+    /// it shows no file's content. The site's allow-list must have it.
+    pub content: Option<String>,
+    /// How it can be done together with others of its sort.
+    pub batch: Batch,
+}
+
+/// How commands of one name, text and limits share a process on the node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Batch {
+    /// Not at all: one of them may hang where the others do not.
+    #[default]
+    Alone,
+    /// The text is run for each in turn, in one shell and one time limit.
+    Each,
+    /// The text is run once with the arguments of all; its output has a block for
+    /// each in order, an empty line between two, and every block begins with `Name=`.
+    /// When it fails, it is run for each in turn.
+    Blocks,
 }
 
 impl Ask {
@@ -90,15 +110,13 @@ impl Ask {
         }
     }
 
-    /// The path whose content this look would reveal, if any.
+    /// The path whose content this look would reveal, or a pattern of paths, if any.
+    /// [`crate::ContentPolicy::allows`] takes both.
     pub fn content_path(&self) -> Option<&str> {
         match self {
             Self::Read { path, .. } | Self::Slice { path, .. } => Some(path),
-            Self::Stat { .. }
-            | Self::List { .. }
-            | Self::Digest { .. }
-            | Self::Run(_)
-            | Self::Instance => None,
+            Self::Run(command) => command.content.as_deref(),
+            Self::Stat { .. } | Self::List { .. } | Self::Digest { .. } | Self::Instance => None,
         }
     }
 
@@ -124,7 +142,23 @@ impl Command {
             args: Vec::new(),
             seconds: 10,
             cap: 4 << 20,
+            content: None,
+            batch: Batch::Alone,
         }
+    }
+
+    /// As one that shows the content of a file, or of the files of a pattern.
+    #[must_use]
+    pub fn content(mut self, path: impl Into<String>) -> Self {
+        self.content = Some(path.into());
+        self
+    }
+
+    /// As one that shares a process with others of its sort.
+    #[must_use]
+    pub fn batch(mut self, batch: Batch) -> Self {
+        self.batch = batch;
+        self
     }
 
     /// With arguments.

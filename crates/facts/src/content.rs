@@ -57,6 +57,13 @@ const DOCUMENTED: &[&str] = &[
     "/proc/sys/net/**",
     "/proc/sys/kernel/*",
     "/proc/sys/vm/*",
+    "/proc/*",
+    "/proc/net/*",
+    "/proc/pressure/*",
+    "/proc/self/mountinfo",
+    "/proc/sys/**",
+    "/sys/class/**",
+    "/sys/fs/cgroup/**",
     "/opt/gbo/bin/**",
     "/opt/gbo/conf/**",
     "/opt/gbo/logs/**",
@@ -85,6 +92,8 @@ const NEVER: &[&str] = &[
     "/etc/sudoers.d/**",
     // What a process knows, and other ways to any file: `/proc/1/root/etc/shadow`.
     "/proc/*/environ",
+    // The environment of a process holds secrets; its other doors lead to any file.
+    "/proc/*/cmdline",
     "/proc/*/mem",
     "/proc/*/root/**",
     "/proc/*/cwd/**",
@@ -95,6 +104,9 @@ const NEVER: &[&str] = &[
     "/proc/kmsg",
     "/proc/kcore",
     "/sys/kernel/**",
+    // Endless, or changed by reading.
+    "/sys/kernel/debug/**",
+    "/sys/kernel/tracing/**",
     "/dev/**",
 ];
 
@@ -107,15 +119,21 @@ impl Default for ContentPolicy {
 }
 
 impl ContentPolicy {
-    /// Whether the content of `path` may be read.
+    /// Whether the content of `path` may be read. `path` may be a pattern of the
+    /// shell; it is allowed where every name is that its wildcards may stand for.
     pub fn allows(&self, path: &str) -> bool {
         let clean = path.starts_with('/')
             && !path.contains('\0')
             && !path.contains('\n')
             && !path.split('/').any(|part| part == ".." || part == ".");
         clean
-            && !NEVER.iter().any(|pattern| matches(pattern, path))
-            && self.allow.iter().any(|pattern| matches(pattern, path))
+            && !NEVER
+                .iter()
+                .any(|pattern| matches(pattern, path, component))
+            && self
+                .allow
+                .iter()
+                .any(|pattern| matches(pattern, path, covers))
     }
 }
 
@@ -134,20 +152,32 @@ impl ContentPolicy {
     }
 }
 
+/// How a component of a path is held against one of a pattern.
+type Fits = fn(&[u8], &[u8]) -> bool;
+
 /// Whether a path fits a pattern, component by component.
-fn matches(pattern: &str, path: &str) -> bool {
+fn matches(pattern: &str, path: &str, fits: Fits) -> bool {
     let pattern: Vec<&str> = pattern.split('/').filter(|p| !p.is_empty()).collect();
     let path: Vec<&str> = path.split('/').filter(|p| !p.is_empty()).collect();
-    components(&pattern, &path)
+    components(&pattern, &path, fits)
 }
 
-fn components(pattern: &[&str], path: &[&str]) -> bool {
+fn components(pattern: &[&str], path: &[&str], fits: Fits) -> bool {
     match pattern.split_first() {
         None => path.is_empty(),
-        Some((&"**", rest)) => (0..=path.len()).any(|n| components(rest, &path[n..])),
+        Some((&"**", rest)) => (0..=path.len()).any(|n| components(rest, &path[n..], fits)),
         Some((first, rest)) => path.split_first().is_some_and(|(name, tail)| {
-            component(first.as_bytes(), name.as_bytes()) && components(rest, tail)
+            fits(first.as_bytes(), name.as_bytes()) && components(rest, tail, fits)
         }),
+    }
+}
+
+/// Like [`component`]; but a component with a wildcard of its own fits only where any name does.
+fn covers(pattern: &[u8], name: &[u8]) -> bool {
+    if name.iter().any(|b| b"*?[".contains(b)) {
+        !pattern.is_empty() && pattern.iter().all(|&b| b == b'*')
+    } else {
+        component(pattern, name)
     }
 }
 
@@ -182,6 +212,16 @@ mod tests {
     #[case("/proc/kmsg", false)]
     #[case("/sys/kernel/debug/tracing/trace_pipe", false)]
     #[case("/proc/self/mountinfo", true)]
+    #[case("/etc/./shadow", false)]
+    #[case("/proc/self/environ", false)]
+    #[case("/proc/meminfo", true)]
+    #[case("/opt/gbo/conf/sites/*.conf", true)]
+    #[case("/opt/gbo/*/sites", false)]
+    #[case("/etc/*", false)]
+    #[case("/etc/sysctl.d/[a-z]*", true)]
+    #[case("/run/systemd/resolve/*.conf", true)]
+    #[case("/run/systemd/resolve/*", true)]
+    #[case("/etc/default/../*", false)]
     fn content_comes_from_documented_paths_only(#[case] path: &str, #[case] allowed: bool) {
         assert_eq!(ContentPolicy::default().allows(path), allowed);
     }
@@ -202,5 +242,15 @@ mod tests {
         let permits = |path: &str| policy.permits(&Ask::Digest { path: path.into() }, path);
         assert!(permits("/srv/procedures") && permits("/etc/shadow"));
         assert!(!permits("/proc/kmsg") && !permits("//sys/kernel/x") && !permits("/dev/shm/x"));
+    }
+
+    #[test]
+    fn a_pattern_is_allowed_only_where_every_name_is() {
+        let policy = ContentPolicy {
+            allow: vec!["/srv/*.conf".into(), "/opt/x/*".into()],
+        };
+        assert!(policy.allows("/srv/a.conf") && !policy.allows("/srv/*.conf"));
+        assert!(policy.allows("/opt/x/a*") && !policy.allows("/opt/*/a"));
+        assert!(!policy.allows("/opt/x/*/a"));
     }
 }

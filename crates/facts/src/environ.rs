@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use runproof_model::{Observed, Reason, ReasonKind};
 
 use crate::answer::Answers;
-use crate::ask::{Ask, Command};
+use crate::ask::{Ask, Batch, Command};
 use crate::open_map::OpenMap;
 use crate::scrub;
 use crate::secret::{Key, Secret};
@@ -15,7 +15,9 @@ pub fn ask(pid: u32) -> Ask {
     Ask::Run(Command {
         seconds: 5,
         cap: 1 << 20,
-        ..Command::new("environ", r#"exec cat -- "/proc/$1/environ""#).args([pid.to_string()])
+        ..Command::new("environ", r#"exec cat -- "/proc/$1/environ""#)
+            .args([pid.to_string()])
+            .batch(Batch::Each)
     })
 }
 

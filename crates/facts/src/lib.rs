@@ -27,7 +27,7 @@ pub mod secret;
 mod testing;
 
 pub use answer::{Answer, Answers, Ran};
-pub use ask::{Ask, Command, End};
+pub use ask::{Ask, Batch, Command, End};
 pub use content::ContentPolicy;
 pub use fact::{Context, Fact, Reading};
 pub use open_map::OpenMap;

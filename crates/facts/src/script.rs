@@ -6,27 +6,37 @@
 //! A look whose closing line is missing has no answer: a node that dies in the
 //! middle leaves unknowns, not absences.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use runproof_model::{Reason, ReasonKind};
 use zeroize::Zeroizing;
 
-use crate::answer::{Answer, Answers, NOT_REGULAR};
+use crate::answer::{Answer, Answers, NOT_REGULAR, TIMED_OUT};
 use crate::ask::{Ask, End};
 use crate::link;
 use crate::quote::sh;
+
+mod batch;
+
+use batch::Shared;
 
 const STAT: &str = "%f:%u:%g:%s:%Y:%h:%d:%i:%U:%G";
 
 /// What every script begins with: a known locale, zone and search path, low
 /// priority, and the functions of the looks.
-/// `b` opens a look, `e` closes it with its exit code.
+/// `b` opens a look, `e` closes it with its exit code. `Z` is set when `timeout` is
+/// busybox's, which kills one process and not those that it started: then a reader
+/// that waits for the end of a pipe has a time of its own.
 const PRELUDE: &str = r#"LC_ALL=C TZ=UTC
 PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 export LC_ALL TZ PATH
 unset ENV BASH_ENV CDPATH
 umask 077
+N='
+'
+Z=; [ /bin/busybox -ef "$(command -v timeout)" ] 2>/dev/null && Z=1
 renice -n 10 -p $$ >/dev/null 2>&1
 b() { printf '\n%s %s\n' "$B" "$1"; }
 e() { printf '\n%s %s %s\n' "$B" "$1" "$2"; }
@@ -42,13 +52,17 @@ pub fn compose(asks: &[Ask], boundary: &str) -> Zeroizing<String> {
     text.push_str(PRELUDE);
     text.push_str("b now; date +%s.%N 2>&1 </dev/null; e now $?\n");
     text.push_str(&link::text(asks));
-    for (index, ask) in asks.iter().enumerate() {
-        if matches!(ask, Ask::Instance) {
-            continue;
+    for shared in batch::shared(asks) {
+        match &shared {
+            Shared::Alone(index) => {
+                if let Some(ask) = asks.get(*index) {
+                    let _ = writeln!(text, "b {index}\n{}\ne {index} $r", look(ask));
+                }
+            }
+            Shared::Files(_) | Shared::Each(_) | Shared::Blocks(_) => {
+                text.push_str(&batch::text(&shared, asks));
+            }
         }
-        let _ = writeln!(text, "b {index}");
-        let _ = writeln!(text, "{}", look(ask));
-        let _ = writeln!(text, "e {index} $r");
     }
     text.push_str("b end; e end 0\nexit 0\n");
     text
@@ -57,24 +71,8 @@ pub fn compose(asks: &[Ask], boundary: &str) -> Zeroizing<String> {
 /// The shell text of one look; it leaves its exit code in `r`.
 fn look(ask: &Ask) -> String {
     match ask {
-        Ask::Stat { path } => {
-            let path = sh(path);
-            format!(
-                "timeout -k 1 5 stat -c '{STAT}' -- {path} </dev/null 2>&1; r=$?; \
-                 [ $r = 0 ] && timeout -k 1 5 stat -L -c '{STAT}' -- {path} </dev/null 2>&1"
-            )
-        }
-        Ask::Read { path, cap, end } => {
-            let path = sh(path);
-            let (tool, count) = match end {
-                End::Head => ("head", u64::from(*cap) + 1),
-                End::Tail => ("tail", u64::from(*cap)),
-            };
-            format!(
-                "if [ -e {path} ] && [ ! -f {path} ]; then r={NOT_REGULAR}; \
-                 else timeout -k 1 10 {tool} -c {count} -- {path} </dev/null 2>&1; r=$?; fi"
-            )
-        }
+        // Always shared, see `batch`.
+        Ask::Stat { .. } | Ask::Read { .. } | Ask::Instance => String::new(),
         Ask::Slice { path, offset, len } => {
             let path = sh(path);
             let first = offset + 1;
@@ -86,12 +84,15 @@ fn look(ask: &Ask) -> String {
         }
         Ask::List { path } => {
             let path = sh(path);
-            // `find` is findutils; the glob loop is what POSIX leaves us, and stat takes them all at once.
+            // `find` is findutils; the glob is what POSIX leaves us, and stat takes many at once.
+            // Only GNU's stat can end a record with a NUL, which only a name with a newline needs.
             format!(
                 "( cd -- {path} 2>/dev/null || {{ stat -c x -- {path} 2>&1 >/dev/null; [ -e {path} ] && echo 'cd: Permission denied'; exit 1; }}; \
                  [ -r . ] || {{ echo 'list: Permission denied'; exit 1; }}; \
-                 set --; for f in * .[!.]* ..?*; do [ -e \"$f\" ] || [ -L \"$f\" ] || continue; set -- \"$@\" \"$f\"; [ $# -ge 500 ] && {{ timeout -k 1 10 stat --printf '{STAT}/%n\\0' -- \"$@\" || exit 3; set --; }}; done; \
-                 [ $# = 0 ] || timeout -k 1 10 stat --printf '{STAT}/%n\\0' -- \"$@\" ) </dev/null 2>&1; r=$?"
+                 set -- * .[!.]* ..?*; case \"$*\" in *\"$N\"*) o=--printf z='\\0' ;; *) o=-c z= ;; esac; n=0 w=0; \
+                 for f do [ $n = 1 ] || set --; n=1; [ -e \"$f\" ] || [ -L \"$f\" ] || continue; set -- \"$@\" \"$f\"; \
+                 [ $# -lt 500 ] || {{ timeout -k 1 10 stat $o '{STAT}/%n'$z -- \"$@\" || w=3; n=0; }}; done; \
+                 [ $n = 0 ] || [ $# = 0 ] || timeout -k 1 10 stat $o '{STAT}/%n'$z -- \"$@\" || w=3; exit $w ) </dev/null 2>&1; r=$?"
             )
         }
         Ask::Digest { path } => {
@@ -113,13 +114,15 @@ fn look(ask: &Ask) -> String {
             }
             let _ = write!(
                 line,
-                " </dev/null 2>&1 3>&- 4>&-; echo $? >&3; }} | head -c {} >&4; }} 3>&1 ) 4>&1",
+                " </dev/null 2>&1 3>&- 4>&-; echo $? >&3; }} | $H head -c {} >&4; }} 3>&1 ) 4>&1",
                 u64::from(command.cap) + 1
             );
             // The substitution's own standard output is the exit code; the look's goes to 4.
-            format!("{{ {line}; }} 4>&1")
+            format!(
+                "H=; [ -z \"$Z\" ] || H=\"timeout {}\"\n{{ {line}; }} 4>&1",
+                u32::from(command.seconds) + 1
+            )
         }
-        Ask::Instance => String::new(),
     }
 }
 
@@ -141,7 +144,7 @@ pub struct Output {
 /// for looks without an answer: the transport's error, when there was one.
 pub fn take_apart(asks: &[Ask], boundary: &str, output: &[u8], why_missing: &Reason) -> Output {
     let mut result = Output::default();
-    let mut found = sections(boundary, output);
+    let found = sections(boundary, output);
     result.complete = found.iter().any(|(name, ..)| *name == "end");
     for (name, code, body) in &found {
         if *name == "now" && *code == 0 {
@@ -156,37 +159,158 @@ pub fn take_apart(asks: &[Ask], boundary: &str, output: &[u8], why_missing: &Rea
         _ => None,
     };
     result.led = link::read(asks, links);
-    found.retain(|(name, ..)| name.bytes().all(|b| b.is_ascii_digit()));
-    for (index, ask) in asks.iter().enumerate() {
-        if matches!(ask, Ask::Instance) {
-            continue;
+    let mut by_name: HashMap<&str, Section<'_>> = HashMap::with_capacity(found.len());
+    for (name, code, body) in found {
+        by_name
+            .entry(name)
+            .and_modify(|section| section.twice = true)
+            .or_insert(Section {
+                code,
+                body,
+                twice: false,
+            });
+    }
+    for shared in batch::shared(asks) {
+        let answers = of_shared(&shared, asks, &by_name, why_missing);
+        for (&index, answer) in shared.members().iter().zip(answers) {
+            if let Some(ask) = asks.get(index) {
+                result.answers.insert(ask.clone(), answer);
+            }
         }
-        let name = index.to_string();
-        let mut of_this = found.iter().filter(|(n, ..)| *n == name);
-        let answer = match (of_this.next(), of_this.next()) {
-            (Some((_, code, body)), None) => {
-                let cap = usize::try_from(ask.cap()).unwrap_or(usize::MAX);
-                let tail = matches!(ask, Ask::Read { end: End::Tail, .. });
-                let truncated = body.len() > cap;
-                let body = if truncated && !tail {
-                    &body[..cap]
-                } else {
-                    body
-                };
-                Answer::Done {
-                    code: *code,
-                    out: Arc::new(Zeroizing::new(body.to_vec())),
-                    truncated,
-                }
-            }
-            (None, _) => Answer::Missing(why_missing.clone()),
-            (Some(_), Some(_)) => {
-                Answer::Missing(Reason::new(ReasonKind::Garbled, "the answer came twice"))
-            }
-        };
-        result.answers.insert(ask.clone(), answer);
     }
     result
+}
+
+/// What stands between an opening and a closing line.
+#[derive(Clone, Copy)]
+struct Section<'a> {
+    code: u8,
+    body: &'a [u8],
+    /// The same look has another one.
+    twice: bool,
+}
+
+impl Section<'_> {
+    fn answer(self, ask: &Ask) -> Answer {
+        if self.twice {
+            return Answer::Missing(twice());
+        }
+        let cap = usize::try_from(ask.cap()).unwrap_or(usize::MAX);
+        let tail = matches!(ask, Ask::Read { end: End::Tail, .. });
+        let truncated = self.body.len() > cap;
+        let body = if truncated && !tail {
+            &self.body[..cap]
+        } else {
+            self.body
+        };
+        done(self.code, body, truncated)
+    }
+}
+
+fn done(code: u8, body: &[u8], truncated: bool) -> Answer {
+    Answer::Done {
+        code,
+        out: Arc::new(Zeroizing::new(body.to_vec())),
+        truncated,
+    }
+}
+
+fn twice() -> Reason {
+    Reason::new(ReasonKind::Garbled, "the answer came twice")
+}
+
+/// The answers to looks that shared a process, in their order.
+fn of_shared(
+    shared: &Shared,
+    asks: &[Ask],
+    sections: &HashMap<&str, Section<'_>>,
+    why_missing: &Reason,
+) -> Vec<Answer> {
+    let whole = shared.name().and_then(|name| sections.get(name.as_str()));
+    // A closing line that is missing behind one that is there has its reason on the node.
+    let why = match whole {
+        Some(section) if TIMED_OUT.contains(&section.code) => Reason::new(
+            ReasonKind::Timeout,
+            "this look, or one before it in the same process",
+        ),
+        Some(section) if section.code == 127 => {
+            Reason::new(ReasonKind::MissingTool, said(section.body, "timeout"))
+        }
+        Some(section) if section.code == 126 => {
+            Reason::new(ReasonKind::Permission, said(section.body, "timeout"))
+        }
+        // The writer's end when the reader has taken as much as it may.
+        Some(section) if section.code == 141 => Reason::new(
+            ReasonKind::CapReached,
+            "the looks in this process said more than is taken",
+        ),
+        Some(_) | None => why_missing.clone(),
+    };
+    let common = shared.common();
+    let common = common.and_then(|name| sections.get(name.as_str()));
+    let blocks = match (shared, common) {
+        (Shared::Blocks(members), Some(section)) => {
+            let blocks = batch::blocks(section.body);
+            Some(if section.twice {
+                Err(twice())
+            } else if blocks.len() == members.len() {
+                Ok(blocks)
+            } else {
+                Err(Reason::new(
+                    ReasonKind::Garbled,
+                    "the answer for several at once cannot be told apart",
+                ))
+            })
+        }
+        _ => None,
+    };
+    let lines = match (shared, common) {
+        (Shared::Files(_), Some(section)) if !section.twice => batch::by_path(section.body),
+        _ => HashMap::new(),
+    };
+    let members = shared.members().iter().enumerate();
+    members
+        .map(|(place, index)| {
+            let Some(ask) = asks.get(*index) else {
+                return Answer::Missing(why.clone());
+            };
+            if let Some(section) = sections.get(index.to_string().as_str()) {
+                return section.answer(ask);
+            }
+            match (&blocks, ask) {
+                (Some(Ok(blocks)), _) => match blocks.get(place) {
+                    Some(block) => Section {
+                        code: 0,
+                        body: block,
+                        twice: false,
+                    }
+                    .answer(ask),
+                    None => Answer::Missing(why.clone()),
+                },
+                (Some(Err(reason)), _) => Answer::Missing(reason.clone()),
+                (None, Ask::Stat { path }) => match (lines.get(path.as_bytes()), common) {
+                    (Some(meta), _) => done(0, meta, false),
+                    (None, Some(_)) => Answer::Missing(Reason::new(
+                        ReasonKind::Failed,
+                        "it changed while it was looked at",
+                    )),
+                    (None, None) => Answer::Missing(why.clone()),
+                },
+                (None, _) => Answer::Missing(why.clone()),
+            }
+        })
+        .collect()
+}
+
+/// What a tool said in one line, or its name.
+fn said(body: &[u8], name: &str) -> String {
+    let text = String::from_utf8_lossy(body);
+    let text = text.trim();
+    if text.is_empty() {
+        name.to_owned()
+    } else {
+        runproof_model::text::one_line(text, 200)
+    }
 }
 
 /// Every section with an opening and a closing line: name, exit code, body.
@@ -235,167 +359,4 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use runproof_model::Observed;
-    use std::io::Write as _;
-    use std::process::{Command as Process, Stdio};
-
-    const BOUNDARY: &str = "0123456789abcdef0123456789abcdef";
-
-    fn missing() -> Reason {
-        Reason::new(ReasonKind::Unreachable, "gone")
-    }
-
-    fn run(asks: &[Ask]) -> Output {
-        let script = compose(asks, BOUNDARY);
-        let mut child = Process::new("sh")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(script.as_bytes())
-            .unwrap();
-        let output = child.wait_with_output().unwrap();
-        take_apart(asks, BOUNDARY, &output.stdout, &missing())
-    }
-
-    #[test]
-    fn a_real_shell_answers_every_kind_of_look() {
-        let dir = std::env::temp_dir().join(format!("runproof-script-{}", std::process::id()));
-        std::fs::create_dir_all(&dir).unwrap();
-        let file = dir.join("a file's name");
-        std::fs::write(&file, b"one\ntwo\0three").unwrap();
-        let path = file.to_str().unwrap().to_owned();
-        let asks = [
-            Ask::stat(&path),
-            Ask::read(&path),
-            Ask::Read {
-                path: path.clone(),
-                cap: 5,
-                end: End::Tail,
-            },
-            Ask::Read {
-                path: path.clone(),
-                cap: 3,
-                end: End::Head,
-            },
-            Ask::Slice {
-                path: path.clone(),
-                offset: 4,
-                len: 3,
-            },
-            Ask::List {
-                path: dir.to_str().unwrap().to_owned(),
-            },
-            Ask::Digest { path: path.clone() },
-            Ask::Run(
-                crate::Command::new("echo", "printf '%s|' \"$@\"; exit 3").args(["a b", "c'd", ""]),
-            ),
-            Ask::read("/nonexistent/file"),
-            Ask::read("/dev/null"),
-            Ask::stat("/nonexistent/file"),
-            Ask::List {
-                path: "/nonexistent".into(),
-            },
-            Ask::Run(crate::Command {
-                seconds: 1,
-                ..crate::Command::new("hang", "sleep 60")
-            }),
-            Ask::Run(crate::Command {
-                cap: 1000,
-                ..crate::Command::new("flood", "yes")
-            }),
-            Ask::Run(crate::Command::new("none", "no-such-program-here")),
-        ];
-        let Output {
-            answers,
-            now,
-            complete,
-            ..
-        } = run(&asks);
-        std::fs::remove_dir_all(&dir).unwrap();
-        assert!(complete && now.unwrap() > 1e9);
-        let Observed::Known(seen) = answers.stat(&asks[0]) else {
-            panic!("stat")
-        };
-        assert_eq!((seen.itself.size, seen.itself.file_type()), (13, "file"));
-        assert_eq!(answers.bytes(&asks[1]).known().unwrap(), b"one\ntwo\0three");
-        assert_eq!(answers.bytes(&asks[2]).known().unwrap(), b"three");
-        assert!(
-            matches!(answers.bytes(&asks[3]), Observed::Unknown(r) if r.kind == ReasonKind::CapReached)
-        );
-        assert_eq!(answers.bytes(&asks[4]).known().unwrap(), b"two");
-        let listed = answers.list(&asks[5]);
-        assert_eq!(listed.known().unwrap()[0].0, "a file's name");
-        assert_eq!(answers.digest(&asks[6]).known().unwrap().len(), 64);
-        let ran = answers.run(&asks[7]).unwrap();
-        assert_eq!((ran.code, ran.out.as_str()), (3, "a b|c'd||"));
-        assert_eq!(answers.text(&asks[8]), Observed::Absent);
-        assert!(
-            matches!(answers.text(&asks[9]), Observed::Unknown(r) if r.kind == ReasonKind::Unsupported)
-        );
-        assert_eq!(answers.stat(&asks[10]), Observed::Absent);
-        assert_eq!(answers.list(&asks[11]), Observed::Absent);
-        assert_eq!(
-            answers.run(&asks[12]).unwrap_err().kind,
-            ReasonKind::Timeout
-        );
-        assert_eq!(
-            answers.run(&asks[13]).unwrap_err().kind,
-            ReasonKind::CapReached
-        );
-        assert_eq!(
-            answers.run(&asks[14]).unwrap_err().kind,
-            ReasonKind::MissingTool
-        );
-    }
-
-    #[test]
-    fn a_node_that_dies_in_the_middle_leaves_unknowns() {
-        let asks = [Ask::read("/a"), Ask::read("/b")];
-        let output = format!("\n{BOUNDARY} 0\nhello\n{BOUNDARY} 0 0\n\n{BOUNDARY} 1\nhal");
-        let output = take_apart(&asks, BOUNDARY, output.as_bytes(), &missing());
-        assert!(!output.complete);
-        assert_eq!(
-            output.answers.text(&asks[0]),
-            Observed::Known("hello".into())
-        );
-        assert_eq!(output.answers.text(&asks[1]), Observed::Unknown(missing()));
-    }
-
-    #[test]
-    fn an_answer_that_comes_twice_is_no_answer() {
-        let asks = [Ask::read("/a")];
-        let one = format!("\n{BOUNDARY} 0\nx\n{BOUNDARY} 0 0\n");
-        let output = take_apart(&asks, BOUNDARY, one.repeat(2).as_bytes(), &missing());
-        assert!(
-            matches!(output.answers.text(&asks[0]), Observed::Unknown(r) if r.kind == ReasonKind::Garbled)
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn garbage_never_panics_and_never_answers(garbage in proptest::collection::vec(any::<u8>(), 0..400)) {
-            let asks = [Ask::read("/a")];
-            let output = take_apart(&asks, BOUNDARY, &garbage, &missing());
-            prop_assert!(matches!(output.answers.text(&asks[0]), Observed::Unknown(_)));
-        }
-
-        #[test]
-        fn any_content_comes_back_as_it_was(content in proptest::collection::vec(any::<u8>(), 0..400)) {
-            let asks = [Ask::read("/a")];
-            let mut output = format!("\n{BOUNDARY} 0\n").into_bytes();
-            output.extend_from_slice(&content);
-            output.extend_from_slice(format!("\n{BOUNDARY} 0 0\n").as_bytes());
-            let output = take_apart(&asks, BOUNDARY, &output, &missing());
-            let seen = output.answers.bytes(&asks[0]);
-            prop_assert_eq!(*seen.known().unwrap(), content.as_slice());
-        }
-    }
-}
+mod tests;

@@ -59,7 +59,7 @@ pub fn fact<F: Fact>(query: &F::Query) -> Observed<F> {
 pub fn read<F: Fact>(query: &F::Query, answers: &Answers) -> F {
     match F::read(query, answers, &context()) {
         Reading::Done(Observed::Known(fact)) => fact,
-        other => panic!("{other:?}"),
+        other @ (Reading::Done(_) | Reading::More(_)) => panic!("{other:?}"),
     }
 }
 

@@ -56,7 +56,8 @@ pub struct File {
     pub mtime: Observed<i64>,
     /// Keyed digest of the content; absent unless the query asks for it.
     pub digest: Observed<Fingerprint>,
-    /// The lines of the content, without their ends; absent unless the query asks for them.
+    /// The lines of the content, without their ends, what looks like a secret masked;
+    /// absent unless the query asks for them.
     pub lines: Observed<Vec<String>>,
     /// Whether permissions let the user of `as` read it; absent unless the query asks, or without such a user.
     pub readable: Observed<bool>,
@@ -112,7 +113,8 @@ impl Fact for File {
         };
         let lines = if query.lines {
             answers.text(&Ask::read(&query.file)).and_then(|text| {
-                let lines: Vec<String> = text.lines().map(scrub::line).collect();
+                let lines: Vec<String> =
+                    text.lines().take(MAX_LINES + 1).map(scrub::line).collect();
                 if lines.len() > MAX_LINES {
                     Observed::unknown(
                         ReasonKind::CapReached,

@@ -10,8 +10,8 @@ use crate::ask::{Ask, End};
 use crate::fact::{Context, Fact, Reading};
 use crate::kind::check_path;
 use crate::parse::log::{Item, LEVELS, Needle, items};
-use crate::parse::mask;
 use crate::quote::sh;
+use crate::scrub;
 
 /// The most that a query may read, in bytes.
 const MAX_TAIL: u32 = 4 << 20;
@@ -217,7 +217,7 @@ impl Seen {
                         skip -= 1;
                     } else {
                         // Masked before it is cut: half a secret would not look like one.
-                        let message = mask::line(&entry.message(8 * MAX_MESSAGE));
+                        let message = scrub::line(&entry.message(8 * MAX_MESSAGE));
                         seen.entries.push(LogEntry {
                             time: entry.time,
                             level: entry.level.to_owned(),

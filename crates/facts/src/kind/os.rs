@@ -117,7 +117,7 @@ mod tests {
             .with(node::ask(), 0, NODE);
         let second = Ask::read(PLACES[1]);
         match Os::read(&QUERY, &answers, &testing::context()) {
-            Reading::More(asks) => assert_eq!(asks, [second.clone()]),
+            Reading::More(asks) => assert_eq!(asks, std::slice::from_ref(&second)),
             other @ Reading::Done(_) => panic!("{other:?}"),
         }
         let os: Os = testing::read(

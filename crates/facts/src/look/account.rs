@@ -4,7 +4,7 @@ use runproof_model::{Observed, Reason, ReasonKind};
 
 use super::after;
 use crate::answer::Answers;
-use crate::ask::{Ask, Command};
+use crate::ask::{Ask, Batch, Command};
 
 const TEXT: &str = r#"if command -v getent >/dev/null 2>&1; then
   p=$(getent passwd "$1" 2>&1); echo "getent $? $p"
@@ -26,7 +26,9 @@ i=$(id "$1" 2>&1); echo "id $? $i""#;
 pub fn ask(name: &str) -> Ask {
     Ask::Run(Command {
         cap: 256 << 10,
-        ..Command::new("account", TEXT).args([name])
+        ..Command::new("account", TEXT)
+            .args([name])
+            .batch(Batch::Each)
     })
 }
 

@@ -153,8 +153,14 @@ fn a_pattern_that_leads_elsewhere_is_not_looked_at() {
     let Reading::More(asks) = reading else {
         panic!("{reading:?}");
     };
-    assert_eq!(asks.len(), 1);
-    assert!(format!("{asks:?}").contains("/opt/gbo/conf/sites/*"));
+    // Whether they may be looked at is for the site's allow-list to say, which sees the pattern.
+    let policy = crate::ContentPolicy::default();
+    let paths: Vec<(&str, bool)> = asks
+        .iter()
+        .filter_map(|ask| ask.content_path())
+        .map(|path| (path, policy.allows(path)))
+        .collect();
+    assert_eq!(paths, [("/etc/*", false), ("/opt/gbo/conf/sites/*", true)]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use runproof_model::{Observed, ReasonKind};
 
 use crate::answer::Answers;
-use crate::ask::{Ask, Command};
+use crate::ask::{Ask, Batch, Command};
 use crate::parse::elf::Ranges;
 
 /// Follows program headers and dynamic section in the node's own byte order.
@@ -96,7 +96,12 @@ pub enum First {
 
 /// The first look.
 pub fn ask(path: &str) -> Ask {
-    Ask::Run(Command::new("elf", TEXT).args([path]))
+    Ask::Run(
+        Command::new("elf", TEXT)
+            .args([path])
+            .content(path)
+            .batch(Batch::Each),
+    )
 }
 
 /// A further range; a look brings 8 MiB at the most, which is more than any parser's cap.

@@ -6,7 +6,7 @@ use runproof_model::{Observed, Reason, ReasonKind};
 
 use super::Parsed;
 use crate::answer::Answers;
-use crate::ask::{Ask, Command};
+use crate::ask::{Ask, Batch, Command};
 use crate::parse::elf::Header;
 use crate::parse::ld_cache;
 
@@ -321,7 +321,8 @@ impl Search {
     /// The look at every path; `None` when there is nothing to look for.
     pub fn ask(&self) -> Option<Ask> {
         let paths = self.paths();
-        (!paths.is_empty()).then(|| Ask::Run(Command::new("paths", TEXT).args(paths)))
+        (!paths.is_empty())
+            .then(|| Ask::Run(Command::new("paths", TEXT).args(paths).batch(Batch::Each)))
     }
 
     /// What the look said.

@@ -38,7 +38,7 @@ fn fact(path: &Path) -> Elf {
     };
     match testing::fact::<Elf>(&query) {
         Observed::Known(elf) => elf,
-        other => panic!("{other:?}"),
+        other @ (Observed::Absent | Observed::Unknown(_)) => panic!("{other:?}"),
     }
 }
 

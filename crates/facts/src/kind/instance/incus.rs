@@ -89,7 +89,7 @@ fn device(name: &str, keys: &Value) -> InstanceDevice {
         Observed::Absent if keys.get("type").and_then(Value::as_str) == Some("nic") => {
             optional(keys, "parent")
         }
-        network => network,
+        network @ (Observed::Known(_) | Observed::Absent | Observed::Unknown(_)) => network,
     };
     InstanceDevice {
         r#type: text(keys, "type"),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use runproof_model::{Observed, Reason, ReasonKind};
 
 use crate::answer::Answers;
-use crate::ask::{Ask, Command};
+use crate::ask::{Ask, Batch, Command};
 use crate::environ;
 use crate::parse::systemd::exec::ExecCommand;
 use crate::parse::systemd::name::UnitName;
@@ -44,7 +44,11 @@ pub fn ask(unit: &UnitName) -> Ask {
         unit.kind().to_owned(),
     ];
     args.extend(unit.drop_in_names());
-    Ask::Run(Command::new("unit-files", LIST).args(args))
+    Ask::Run(
+        Command::new("unit-files", LIST)
+            .args(args)
+            .batch(Batch::Each),
+    )
 }
 
 /// Which files make up a unit.

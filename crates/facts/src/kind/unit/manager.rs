@@ -3,7 +3,7 @@
 use runproof_model::{Observed, Reason, ReasonKind};
 
 use crate::answer::Answers;
-use crate::ask::{Ask, Command};
+use crate::ask::{Ask, Batch, Command};
 use crate::parse::systemd::name::UnitName;
 use crate::parse::systemd::show::Properties;
 use crate::parse::systemd::time;
@@ -40,13 +40,15 @@ const KEYS: &[&str] = &[
     "ExecMainStatus",
 ];
 
-const SHOW: &str = r#"exec systemctl show --no-pager -p Id,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,DropInPaths,NeedDaemonReload,MainPID,User,Group,DynamicUser,Type,Restart,RestartUSec,NRestarts,ExecStart,Environment,EnvironmentFiles,StandardOutput,StandardError,After,Wants,Requires,ExecMainStartTimestamp,ActiveEnterTimestamp,Result,ExecMainStatus -- "$1""#;
+const SHOW: &str = r#"exec systemctl show --no-pager -p Id,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,DropInPaths,NeedDaemonReload,MainPID,User,Group,DynamicUser,Type,Restart,RestartUSec,NRestarts,ExecStart,Environment,EnvironmentFiles,StandardOutput,StandardError,After,Wants,Requires,ExecMainStartTimestamp,ActiveEnterTimestamp,Result,ExecMainStatus -- "$@""#;
 
 /// The look at the manager.
 pub fn ask(unit: &UnitName) -> Ask {
     Ask::Run(Command {
         cap: 1 << 20,
-        ..Command::new("systemctl-show", SHOW).args([unit.as_str()])
+        ..Command::new("systemctl-show", SHOW)
+            .args([unit.as_str()])
+            .batch(Batch::Blocks)
     })
 }
 

@@ -16,6 +16,7 @@ use super::address::SiteAddress;
 use super::parser::{self, Parsed, Statement};
 use super::{Hole, Limits, Problem, Token, cap};
 use crate::parse::mask;
+use crate::scrub;
 pub use global::{Global, GlobalOption, Storage};
 pub use shape::{
     Adapted, Directive, HeaderUp, Import, Site, SiteUpstream, Snippet, Upstream, Variable,
@@ -133,7 +134,7 @@ fn gather<T>(
 
 fn import(line: &parser::ImportLine) -> Import {
     Import {
-        pattern: mask::line(&line.pattern),
+        pattern: scrub::line(&line.pattern),
         kind: if line.snippet { "snippet" } else { "file" }.to_owned(),
         resolved: line.resolved,
         file: line.file.clone(),
@@ -241,7 +242,7 @@ impl<'a> Work<'a> {
             addresses: site
                 .addresses
                 .iter()
-                .map(|token| mask::line(&token.text))
+                .map(|token| scrub::line(&token.text))
                 .collect(),
             hosts: self.hosts(site),
             line: first.map_or(0, |token| u64::from(token.line)),
@@ -336,7 +337,7 @@ fn from_env(token: &Token) -> Reason {
         format!(
             "line {}: {} depends on the environment",
             token.line,
-            mask::line(&token.text)
+            scrub::line(&token.text)
         ),
     )
 }
@@ -392,10 +393,10 @@ fn args(name: &str, args: &[Token]) -> Vec<String> {
             let masked = (index >= keep && !is_path && !is_placeholder)
                 || (std::mem::take(&mut mask_next) && !is_placeholder);
             if masked {
-                mask::MASK.to_owned()
+                scrub::MASK.to_owned()
             } else {
                 mask_next = mask::is_secret_name(&token.text) && !token.text.contains(['=', '{']);
-                mask_default(&mask::line(&token.text))
+                mask_default(&scrub::line(&token.text))
             }
         })
         .collect()
@@ -414,7 +415,7 @@ fn mask_default(text: &str) -> String {
             Some((name, _)) if mask::is_secret_name(name) => {
                 out.push_str(name);
                 out.push(':');
-                out.push_str(mask::MASK);
+                out.push_str(scrub::MASK);
                 out.push('}');
             }
             _ => out.push_str(span),

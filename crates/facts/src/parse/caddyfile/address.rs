@@ -2,7 +2,7 @@
 
 use runproof_model::text::one_line;
 
-use crate::parse::mask;
+use crate::scrub;
 
 /// A site's address in its parts; what is not there is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl SiteAddress {
         if authority.contains('@') {
             return Err(format!(
                 "{}: the address of a site names no user",
-                one_line(&mask::line(text), 120)
+                one_line(&scrub::line(text), 120)
             ));
         }
         let (host, port) = split_host_port(authority);
@@ -126,7 +126,7 @@ impl Dial {
 
 /// Takes the address of an upstream apart; the message says what is wrong with it.
 pub(super) fn upstream(text: &str) -> Result<Dial, String> {
-    let shown = one_line(&mask::line(text), 120);
+    let shown = one_line(&scrub::line(text), 120);
     let mut dial = Dial::default();
     if let Some((scheme, rest)) = text.split_once("://") {
         if text.contains('{') {

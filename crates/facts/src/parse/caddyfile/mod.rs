@@ -30,7 +30,7 @@ use runproof_model::{Reason, ReasonKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::parse::mask;
+use crate::scrub;
 
 /// A mistake in the text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -49,7 +49,7 @@ impl Problem {
         Self {
             file: file.to_owned(),
             line: u64::from(line),
-            message: runproof_model::text::one_line(&mask::line(message.as_ref()), 300),
+            message: runproof_model::text::one_line(&scrub::line(message.as_ref()), 300),
         }
     }
 }

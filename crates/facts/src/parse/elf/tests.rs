@@ -167,8 +167,11 @@ impl Made {
     }
 }
 
+/// Loader, libraries, search path, versions.
+type All = (Option<String>, Vec<String>, Option<String>, Vec<Version>);
+
 /// Everything that can be read of a file, given the ranges that it asks for.
-fn read_all(file: &[u8]) -> Told<(Option<String>, Vec<String>, Option<String>, Vec<Version>)> {
+fn read_all(file: &[u8]) -> Told<All> {
     let header = Header::read(&file[..file.len().min(64)])?;
     let mut ranges = Ranges::default();
     for _ in 0..8 {

@@ -1,12 +1,20 @@
 //! Reads what iptables-save and ip6tables-save print, and what people write for
 //! iptables-restore.
 
+use std::collections::HashMap;
+
 use super::lexer::{self, Word};
 use super::rule::{Draft, draft};
 use super::{Chain, Condition, Dump, Family, LineError, Match, Rule, Table, Target};
 
 /// More rules than this are not read.
 const MAX_RULES: usize = 100_000;
+/// More rules than this are not put in before others, and no more words are taken in
+/// one rule: each costs as much as there are.
+const MAX_INSERTED: usize = 2_000;
+const MAX_WORDS: usize = 4_000;
+/// More tables than this are not kept; the kernel has five.
+const MAX_TABLES: usize = 64;
 /// More bad lines than this are not listed.
 const MAX_ERRORS: usize = 100;
 
@@ -17,6 +25,7 @@ pub fn parse(family: Family, text: &str) -> Dump {
         dump: Dump::default(),
         open: None,
         rules: 0,
+        inserted: 0,
     };
     let mut number = 0_u32;
     for line in text.lines() {
@@ -37,6 +46,8 @@ pub fn parse(family: Family, text: &str) -> Dump {
 struct Open {
     name: String,
     chains: Vec<(Chain, Vec<Draft>)>,
+    /// Name of a chain → its place.
+    places: HashMap<String, usize>,
 }
 
 struct Reader {
@@ -44,6 +55,7 @@ struct Reader {
     dump: Dump,
     open: Option<Open>,
     rules: usize,
+    inserted: usize,
 }
 
 impl Reader {
@@ -74,7 +86,12 @@ impl Reader {
             self.open = Some(Open {
                 name: name.to_owned(),
                 chains: Vec::new(),
+                places: HashMap::new(),
             });
+            if self.dump.tables.len() > MAX_TABLES {
+                self.open = None;
+                return Err(format!("more than {MAX_TABLES} tables"));
+            }
             if left_open {
                 return Err("a table begins before COMMIT".to_owned());
             }
@@ -117,9 +134,10 @@ impl Reader {
     /// The chain of that name, made when it is not there.
     fn chain(&mut self, name: &str) -> Option<&mut (Chain, Vec<Draft>)> {
         let open = self.open.as_mut()?;
-        let at = match open.chains.iter().position(|(chain, _)| chain.name == name) {
-            Some(at) => at,
+        let at = match open.places.get(name) {
+            Some(at) => *at,
             None => {
+                open.places.insert(name.to_owned(), open.chains.len());
                 open.chains.push((
                     Chain {
                         name: name.to_owned(),
@@ -189,6 +207,15 @@ impl Reader {
                         rest.remove(0);
                     }
                 }
+                if rest.len() > MAX_WORDS {
+                    return Err(format!("more than {MAX_WORDS} words in a rule"));
+                }
+                if at.is_some() {
+                    self.inserted += 1;
+                    if self.inserted > MAX_INSERTED {
+                        return Err(format!("more than {MAX_INSERTED} rules are inserted"));
+                    }
+                }
                 let new = draft(self.family, &name, &rest, number);
                 self.rules += 1;
                 let drafts = &mut self.chain(&name).ok_or("stands in no table")?.1;
@@ -210,12 +237,7 @@ impl Reader {
         let Some(open) = self.open.take() else {
             return;
         };
-        let index: std::collections::HashMap<String, usize> = open
-            .chains
-            .iter()
-            .enumerate()
-            .map(|(at, (chain, _))| (chain.name.clone(), at))
-            .collect();
+        let index = open.places;
         let chains = open
             .chains
             .into_iter()
@@ -236,7 +258,7 @@ impl Reader {
     }
 }
 
-fn resolve(draft: Draft, index: &std::collections::HashMap<String, usize>) -> Rule {
+fn resolve(draft: Draft, index: &HashMap<String, usize>) -> Rule {
     let target = match (&draft.target, draft.goto) {
         (None, _) => Target::Continue,
         (Some(name), goto) => match (index.get(name), goto) {

@@ -512,3 +512,15 @@ proptest! {
         let _ = decide(&[&dump], &foreign(80, &dump));
     }
 }
+
+/// Each of these took minutes when every line looked at all lines before it.
+#[rstest]
+#[case::many_inserted(format!("*filter\n{}COMMIT\n", "-I A\n".repeat(150_000)))]
+#[case::many_chains(format!("*filter\n{}COMMIT\n", (0..150_000).map(|n| format!(":c{n} - [0:0]\n")).collect::<String>()))]
+#[case::many_tables((0..200_000).map(|n| format!("*t{n}\n")).collect::<String>())]
+#[case::many_extensions(format!("*filter\n-A A {}\nCOMMIT\n", "-m x --dport 1 ".repeat(60_000)))]
+fn hostile_rule_sets_do_not_take_long(#[case] text: String) {
+    let start = std::time::Instant::now();
+    let _ = parse(Family::V4, &text);
+    assert!(start.elapsed().as_secs() < 20);
+}

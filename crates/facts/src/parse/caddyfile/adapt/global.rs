@@ -142,7 +142,7 @@ impl<'a> Reader<'a> {
                 return Observed::Unknown(from_env(token));
             }
             let words: Vec<&str> = statement.args.iter().map(|token| &*token.text).collect();
-            Observed::Known(crate::parse::mask::line(&words.join(" ")))
+            Observed::Known(crate::scrub::line(&words.join(" ")))
         })
     }
 

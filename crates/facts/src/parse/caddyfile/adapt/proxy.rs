@@ -7,6 +7,7 @@ use super::super::parser::Statement;
 use super::super::{Token, cap};
 use super::{Deep, HeaderUp, Upstream, Work, args, from_env, matcher};
 use crate::parse::mask;
+use crate::scrub;
 
 impl<'a> Work<'a> {
     /// Notes the upstreams and headers of one proxy.
@@ -90,7 +91,7 @@ impl<'a> Work<'a> {
         deep: &mut Deep<'a>,
     ) -> Result<(), Reason> {
         let mut upstream = Upstream {
-            address: mask::line(&token.text),
+            address: scrub::line(&token.text),
             scheme: Observed::Absent,
             network: "tcp".to_owned(),
             host: Observed::Absent,
@@ -160,7 +161,7 @@ fn at_run_time(token: &Token) -> Reason {
         format!(
             "line {}: {} is decided at run time",
             token.line,
-            mask::line(&token.text)
+            scrub::line(&token.text)
         ),
     )
 }
@@ -254,9 +255,9 @@ fn header(inner: &Statement) -> Option<HeaderUp> {
             .map(|token| {
                 // A placeholder says where the value comes from and not what it is.
                 if secret && !(token.text.starts_with('{') && token.text.ends_with('}')) {
-                    mask::MASK.to_owned()
+                    scrub::MASK.to_owned()
                 } else {
-                    mask::line(&token.text)
+                    scrub::line(&token.text)
                 }
             })
             .into()
