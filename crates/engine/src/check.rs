@@ -67,6 +67,11 @@ fn judge(
 ) -> Checked {
     let mut findings = evaluate(plan, &evidence);
     notes.extend(
+        plan.unmatched
+            .iter()
+            .map(|selector| format!("{selector} selects nothing")),
+    );
+    notes.extend(
         waivers.apply(
             &mut findings,
             jiff::Timestamp::now()
@@ -77,7 +82,8 @@ fn judge(
     let report = Report {
         format: FORMAT.to_owned(),
         site: evidence.site.clone(),
-        profile: evidence.profile.clone(),
+        // What was followed, which a replay may choose anew.
+        profile: plan.profile.clone(),
         recorded,
         started: evidence.started.clone(),
         duration_s: evidence.duration_s,
@@ -88,7 +94,9 @@ fn judge(
         notes,
     };
     Checked {
-        report: report.settle(gate, interrupted),
+        report: report
+            .settle(gate, interrupted)
+            .demand(plan.unmatched.is_empty()),
         evidence,
     }
 }
