@@ -190,9 +190,13 @@ pub(super) fn planned(
     };
     let mut text = String::new();
     for node in &planned {
+        let instance = match node.instance.as_str() {
+            "" => String::new(),
+            name => format!(" {name},"),
+        };
         text.push_str(&format!(
-            "# {}: {}, as {}\n{}\n",
-            node.role, node.instance, node.as_whom, node.how
+            "# {}:{instance} as {}\n{}\n",
+            node.role, node.as_whom, node.how
         ));
         for look in &node.looks {
             text.push_str(&format!("#   {look}\n"));

@@ -178,8 +178,8 @@ fn save(path: &Path, text: &str, found: &[Discovered], _display: &DisplayOptions
         return error.exit_code();
     }
     message::note(&format!(
-        "{} instances found, {} written: answer its questions, then `runproof lint --site {}`",
-        found.len(),
+        "{} found, {} written: answer its questions, then `runproof lint --site {}`",
+        message::count(found.len(), "instance"),
         path.display(),
         path.display()
     ));

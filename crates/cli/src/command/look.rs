@@ -404,17 +404,14 @@ fn show(
         message::error(&error.to_string());
         error.exit_code()
     })?;
-    match unknown {
-        0 => Ok(ExitCode::Conforms),
-        1 => {
-            message::note("1 value could not be looked at");
-            Ok(ExitCode::Unestablished)
-        }
-        more => {
-            message::note(&format!("{more} values could not be looked at"));
-            Ok(ExitCode::Unestablished)
-        }
+    if unknown == 0 {
+        return Ok(ExitCode::Conforms);
     }
+    message::note(&format!(
+        "{} could not be looked at",
+        message::count(unknown, "value")
+    ));
+    Ok(ExitCode::Unestablished)
 }
 
 /// The marker of an absent or unknown value, and what stands under it.
@@ -476,7 +473,8 @@ struct Page {
 }
 
 impl Page {
-    /// `name  value`, one a line, values in a column; what is large below its name.
+    /// `name  value`, one a line, values in a column; what is large below its name,
+    /// and what is unknown at the end.
     fn fields(&mut self, map: &serde_json::Map<String, Value>, depth: usize) {
         let width = map
             .keys()
@@ -484,9 +482,27 @@ impl Page {
             .max()
             .unwrap_or_default()
             .min(30);
+        // One reason for many fields is said once.
+        let mut reasons: Vec<(String, Vec<String>)> = Vec::new();
         for (key, value) in map {
             let key = text::one_line(key, 60);
+            if matches!(marker(value), Some((UNKNOWN_KEY, _))) {
+                let why = self.scalar(value);
+                match reasons.iter_mut().find(|(known, _)| *known == why) {
+                    Some((_, keys)) => keys.push(key),
+                    None => reasons.push((why, vec![key])),
+                }
+                continue;
+            }
             self.entry(&format!("{key:width$}"), value, depth);
+        }
+        let indent = "  ".repeat(depth);
+        for (why, keys) in reasons {
+            let line = match keys.as_slice() {
+                [only] => format!("{indent}{only:width$}  {why}\n"),
+                many => format!("{indent}{}\n{indent}  {why}\n", many.join(", ")),
+            };
+            self.text.push_str(&line);
         }
     }
 
