@@ -1,6 +1,8 @@
 //! Reading what a command names: suites, sites, waivers, keys and bundles.
 
+use std::fmt;
 use std::fs;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use runproof_engine::{SiteKey, site_of};
@@ -100,42 +102,53 @@ impl Target {
     }
 }
 
+/// A file that somebody wrote by hand: regular, small and UTF-8.
 fn text(path: &Path) -> Result<String, LoadError> {
     let name = path.display();
-    let size = fs::metadata(path)
-        .map_err(|e| LoadError::new(format!("{name}: {e}")))?
-        .len();
-    if size > MAX_TEXT {
-        return Err(LoadError::new(format!(
-            "{name}: larger than {MAX_TEXT} bytes"
-        )));
+    let failed = |why: &dyn fmt::Display| LoadError::new(format!("{name}: {why}"));
+    // A pipe would let us wait for ever.
+    if !fs::metadata(path).map_err(|e| failed(&e))?.is_file() {
+        return Err(failed(&"not a regular file"));
     }
-    fs::read_to_string(path).map_err(|e| LoadError::new(format!("{name}: {e}")))
+    let mut bytes = Vec::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(MAX_TEXT + 1).read_to_end(&mut bytes))
+        .map_err(|e| failed(&e))?;
+    if bytes.len() as u64 > MAX_TEXT {
+        return Err(failed(&"larger than 1 MiB, so nobody wrote it by hand"));
+    }
+    String::from_utf8(bytes).map_err(|_| failed(&"not a text in UTF-8"))
 }
 
-/// The suites of a folder, or the built-in ones. Mistakes that one file shows by itself end here;
-/// those between files are found too when the suites are not the built-in ones, which a test has linted.
+/// The suites of a folder, or the built-in ones. A folder is linted: its mistakes, those in
+/// single files and those between them, end here together. A test has linted the built-in ones.
 pub fn library(options: &SuiteOptions) -> Result<Library, LoadError> {
     let Some(folder) = &options.suites else {
         return Ok(Library::builtin()?);
     };
-    let library = Library::load(suite_files(folder)?)?;
-    let mistakes = library.lint();
-    if mistakes.is_empty() {
-        Ok(library)
-    } else {
-        Err(mistakes.into())
+    let files = suite_files(folder)?;
+    match Library::load(files.clone()) {
+        Ok(library) => {
+            let mistakes = library.lint();
+            if mistakes.is_empty() {
+                Ok(library)
+            } else {
+                Err(mistakes.into())
+            }
+        }
+        Err(_) => Err(Library::lint_files(files).into()),
     }
 }
 
-/// The files of a folder of suites. A folder without a ledger uses the built-in one.
+/// The files of a folder of suites, named as the user named the folder. A folder without
+/// `sources.yaml` or `conflicts.yaml` uses the built-in ones.
 pub fn suite_files(folder: &Path) -> Result<Vec<SourceFile>, LoadError> {
     let mut files = Vec::new();
     for below in ["", "profiles"] {
         let place = folder.join(below);
         let entries = match fs::read_dir(&place) {
             Ok(entries) => entries,
-            Err(_) if !below.is_empty() => continue,
+            Err(e) if !below.is_empty() && e.kind() == ErrorKind::NotFound => continue,
             Err(e) => return Err(LoadError::new(format!("{}: {e}", place.display()))),
         };
         for entry in entries {
@@ -145,8 +158,15 @@ pub fn suite_files(folder: &Path) -> Result<Vec<SourceFile>, LoadError> {
             let Some(base) = path.file_name().and_then(|name| name.to_str()) else {
                 continue;
             };
+            // An editor's own files are none of ours; a suite that is passed over in silence would be.
+            if base.ends_with(".yml") && !base.starts_with('.') {
+                return Err(LoadError::Message(
+                    format!("{}: the name of a suite ends in .yaml", path.display()),
+                    Some("rename it, or move it out of this folder".to_owned()),
+                ));
+            }
             let name = Path::new(below).join(base).display().to_string();
-            if path.is_file() && SourceFile::belongs(&name) {
+            if SourceFile::belongs(&name) && !base.starts_with('.') {
                 files.push(SourceFile::new(path.display().to_string(), text(&path)?));
             }
         }
@@ -186,15 +206,20 @@ pub fn target(options: &TargetOptions, library: &Library) -> Result<Target, Load
             Target::Recorded(bundle) => bundle.site.profile.clone_from(profile),
         }
     }
-    let profile = target.site().profile;
-    if library.profile(&profile).is_none() {
-        let known: Vec<_> = library.profile_names().collect();
-        return Err(LoadError::Message(
-            format!("there is no profile {profile:?}"),
-            Some(format!("known here: {}", known.join(", "))),
-        ));
-    }
+    known_profile(&target.site().profile, library)?;
     Ok(target)
+}
+
+/// Refuses a profile that the library does not have.
+pub fn known_profile(profile: &str, library: &Library) -> Result<(), LoadError> {
+    if library.profile(profile).is_some() {
+        return Ok(());
+    }
+    let known: Vec<_> = library.profile_names().collect();
+    Err(LoadError::Message(
+        format!("there is no profile `{profile}`"),
+        Some(format!("known here: {}", known.join(", "))),
+    ))
 }
 
 fn live(path: &Path, library: &Library) -> Result<LiveSite, LoadError> {
@@ -237,4 +262,35 @@ pub fn selection(options: &SelectOptions) -> Selection {
         severities: options.severities().unwrap_or_default(),
         roles: Vec::new(),
     }
+}
+
+/// "did you mean …?" for the first name of a selection that nothing has.
+pub fn nearest(library: &Library, options: &SelectOptions, profile: &str) -> Option<String> {
+    let ids: Vec<&str> = library
+        .invariants()
+        .filter(|(_, invariant)| library.applies(invariant, profile))
+        .map(|(_, invariant)| invariant.id.as_str())
+        .collect();
+    let suites: Vec<&str> = library
+        .suites()
+        .iter()
+        .map(|loaded| loaded.suite.suite.as_str())
+        .collect();
+    let named = options.ids.iter().map(|id| (id, &ids));
+    let suited = options.suites.iter().map(|name| (name, &suites));
+    named
+        .chain(suited)
+        .filter(|(name, known)| !name.contains('*') && !known.contains(&name.as_str()))
+        .find_map(|(name, known)| alike(name, known.iter().copied()))
+        .map(|name| format!("did you mean {name}?"))
+}
+
+/// The known name that is most like another one, if any is.
+pub fn alike<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|one| (strsim::jaro_winkler(name, one), one))
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .filter(|(likeness, _)| *likeness > 0.75)
+        .map(|(_, one)| one)
 }

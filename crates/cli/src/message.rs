@@ -25,6 +25,12 @@ pub fn note(message: &str) {
     say("runproof: ", message);
 }
 
+/// A number of things: `1 node`, `2 nodes`.
+pub fn count(number: usize, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{plural}")
+}
+
 /// A rendered text of several lines, as it is.
 pub fn rendered(text: &str) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());

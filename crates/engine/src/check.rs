@@ -67,6 +67,11 @@ fn judge(
 ) -> Checked {
     let mut findings = evaluate(plan, &evidence);
     notes.extend(
+        plan.unmatched
+            .iter()
+            .map(|selector| format!("{selector} selects nothing")),
+    );
+    notes.extend(
         waivers.apply(
             &mut findings,
             jiff::Timestamp::now()
@@ -77,7 +82,7 @@ fn judge(
     let report = Report {
         format: FORMAT.to_owned(),
         site: evidence.site.clone(),
-        // The one that was followed: a recording may be judged by another than it was made with.
+        // What was followed, which a replay may choose anew.
         profile: plan.profile.clone(),
         recorded,
         started: evidence.started.clone(),
@@ -88,17 +93,10 @@ fn judge(
         nodes: evidence.nodes.clone(),
         notes,
     };
-    let mut report = report.settle(gate, interrupted);
-    // Who names something that is not there believes it checked.
-    if !plan.unmatched.is_empty() {
-        let selected = plan.unmatched.iter();
-        report
-            .notes
-            .extend(selected.map(|name| format!("{name} selects nothing")));
-        if report.exit_code == ExitCode::Conforms.code() {
-            report.exit_code = ExitCode::NothingChecked.code();
-        }
-    }
+    let report = report
+        .settle(gate, interrupted)
+        // Who names something that is not there believes it checked.
+        .demand(plan.unmatched.is_empty());
     Checked { report, evidence }
 }
 

@@ -81,8 +81,15 @@ pub async fn run(
     session_options.probe_timeout = options.probe_timeout;
     session_options.jobs = options.jobs.max(1);
     session_options.deadline = deadline;
+    let passed = async {
+        match deadline {
+            Some(end) => tokio::time::sleep_until(end.into()).await,
+            None => std::future::pending().await,
+        }
+    };
     let opened = tokio::select! {
         opened = Session::open(site, session_options) => opened,
+        () = passed => Err(OpenError::Unreachable(Reason::new(ReasonKind::Interrupted, "the deadline passed before the site was entered"))),
         () = cancel.cancelled() => Err(OpenError::Unreachable(Reason::new(ReasonKind::Interrupted, "before the site was entered"))),
     };
     match opened {

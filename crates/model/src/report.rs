@@ -86,4 +86,14 @@ impl Report {
         self.exit_code = code.code();
         self
     }
+
+    /// What was asked for has to be there: a run that conforms, of which a part
+    /// was selected by a name that nothing has, checked nothing of that part.
+    #[must_use]
+    pub fn demand(mut self, all_there: bool) -> Self {
+        if !all_there && self.exit_code == ExitCode::Conforms.code() {
+            self.exit_code = ExitCode::NothingChecked.code();
+        }
+        self
+    }
 }

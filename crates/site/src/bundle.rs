@@ -155,6 +155,9 @@ impl Bundle {
         if !meta.is_file() {
             return Err(refuse("not a regular file"));
         }
+        if meta.len() > CAP {
+            return Err(refuse("larger than 256 MiB"));
+        }
         let mut text = Vec::new();
         File::open(path)
             .and_then(|file| file.take(CAP + 1).read_to_end(&mut text))

@@ -157,6 +157,24 @@ impl<'a> Lint<'a> {
         }
     }
 
+    /// No sources are allowed where no profile of an invariant claims a document.
+    fn undocumented(&mut self, file: &str, invariant: &Invariant) {
+        let claims = |name: &str| {
+            let loaded = self.library.profile(name);
+            loaded.is_none_or(|loaded| loaded.profile.undocumented.is_none())
+        };
+        if invariant.sources.is_empty()
+            && let Some(profile) = invariant.profiles.iter().find(|name| claims(name))
+        {
+            let message = format!(
+                "`sources` is empty, and the profile `{}` follows documents",
+                profile.value
+            );
+            let help = "name where it is stated; a profile that follows no document says `undocumented: <why>`";
+            self.say(file, invariant.id.place, message, Some(help.to_owned()));
+        }
+    }
+
     /// The names that an invariant mentions, whatever the profile.
     fn names(&mut self, file: &str, invariant: &'a Invariant) {
         for profile in &invariant.profiles {
@@ -178,6 +196,7 @@ impl<'a> Lint<'a> {
         for source in &invariant.sources {
             self.source(file, source, source.place);
         }
+        self.undocumented(file, invariant);
         for id in &invariant.needs {
             if id.value == invariant.id.value {
                 self.say(

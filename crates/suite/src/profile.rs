@@ -19,6 +19,9 @@ pub struct Profile {
     /// A profile whose roles and parameters it takes over where it has none of its own, and whose invariants are its own too.
     #[schemars(default)]
     pub inherits: Option<Located<String>>,
+    /// Why no document stands behind this profile: invariants that are only for such profiles may have no sources.
+    #[schemars(default)]
+    pub undocumented: Option<String>,
     /// The parts that nodes play.
     #[schemars(default)]
     pub roles: Roles,
@@ -116,8 +119,14 @@ impl JsonSchema for Parameter {
 }
 
 impl Profile {
-    const FIELDS: &'static [&'static str] =
-        &["profile", "title", "inherits", "roles", "parameters"];
+    const FIELDS: &'static [&'static str] = &[
+        "profile",
+        "title",
+        "inherits",
+        "undocumented",
+        "roles",
+        "parameters",
+    ];
 
     pub(crate) fn read(file: &str, text: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<Self> {
         let node = match Node::parse(file, text) {
@@ -131,6 +140,13 @@ impl Profile {
         let profile: Option<Located<String>> = fields.required("profile", diagnostics);
         let title = fields.required("title", diagnostics);
         let inherits = fields.optional("inherits", diagnostics);
+        let undocumented: Option<Located<String>> = fields.optional("undocumented", diagnostics);
+        if let Some(why) = &undocumented
+            && why.trim().is_empty()
+        {
+            let message = "`undocumented` says why no document stands behind the profile";
+            diagnostics.push(Diagnostic::new(file, why.place, message));
+        }
         let roles: Roles = fields.optional("roles", diagnostics).unwrap_or_default();
         let raw: Entries<Node> = fields
             .optional("parameters", diagnostics)
@@ -188,6 +204,7 @@ impl Profile {
             profile,
             title: title?,
             inherits,
+            undocumented: undocumented.map(|why| why.value),
             roles,
             parameters,
         })

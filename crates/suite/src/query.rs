@@ -18,6 +18,11 @@ pub struct Query {
 }
 
 impl Query {
+    /// The query that a node may be.
+    pub(crate) fn from_node(node: Node) -> Self {
+        Self { node }
+    }
+
     /// Where it begins.
     pub fn place(&self) -> Place {
         self.node.place
@@ -59,7 +64,7 @@ impl Query {
                 (None, Some((key, _))) => (
                     key.place,
                     format!("`{}` is no kind of fact", key.name),
-                    Some("`runproof facts` lists the kinds".to_owned()),
+                    Some("`runproof list facts` shows the kinds".to_owned()),
                 ),
                 (None, None) => (
                     self.node.place,

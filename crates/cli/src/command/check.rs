@@ -1,8 +1,9 @@
 //! `runproof check`: look at a site and judge it.
 
 use clap::Args;
-use runproof_facts::Context;
-use runproof_model::ExitCode;
+use runproof_engine::SiteKey;
+use runproof_facts::{Context, Wanted};
+use runproof_model::{ExitCode, Site};
 use runproof_site::Options;
 use runproof_suite::{Plan, Waivers, bind};
 
@@ -99,6 +100,9 @@ pub fn run(args: &CheckArgs, display: &DisplayOptions) -> ExitCode {
     for selector in &plan.unmatched {
         message::error(&format!("{selector} selects nothing"));
     }
+    if let Some(help) = load::nearest(&library, &args.select, &site.profile) {
+        message::help(&help);
+    }
     if args.look.plan {
         return print_plan(&target, &plan, args);
     }
@@ -113,7 +117,9 @@ pub fn run(args: &CheckArgs, display: &DisplayOptions) -> ExitCode {
         Target::Live(live) => {
             let options = run_options(&args.look, Some(&args.gate));
             let progress = display.progress();
-            progress.begin("looking at", roles(&plan));
+            if !plan.wanted().is_empty() {
+                progress.begin("looking at", roles(&plan));
+            }
             let result = block_on(|cancel| {
                 let (progress, options, plan) = (&progress, &options, &plan);
                 async move {
@@ -161,11 +167,21 @@ fn print_plan(target: &Target, plan: &Plan, args: &CheckArgs) -> ExitCode {
         message::note("a recording is replayed: nothing would run");
         return ExitCode::Conforms;
     };
+    planned(&live.file.site, &live.key, &args.look, plan.wanted())
+}
+
+/// Prints what the first look at a site would run.
+pub(super) fn planned(
+    site: &Site,
+    key: &SiteKey,
+    look: &LookOptions,
+    wanted: &[Wanted],
+) -> ExitCode {
     let mut options = Options::new(Context {
-        key: live.key.key.clone(),
+        key: key.key.clone(),
     });
-    options.probe_timeout = args.look.timeout;
-    let planned = match runproof_site::plan(&live.file.site, &options, plan.wanted()) {
+    options.probe_timeout = look.timeout;
+    let planned = match runproof_site::plan(site, &options, wanted) {
         Ok(planned) => planned,
         Err(error) => {
             message::error(&error.to_string());
@@ -174,9 +190,13 @@ fn print_plan(target: &Target, plan: &Plan, args: &CheckArgs) -> ExitCode {
     };
     let mut text = String::new();
     for node in &planned {
+        let instance = match node.instance.as_str() {
+            "" => String::new(),
+            name => format!(" {name},"),
+        };
         text.push_str(&format!(
-            "# {}: {}, as {}\n{}\n",
-            node.role, node.instance, node.as_whom, node.how
+            "# {}:{instance} as {}\n{}\n",
+            node.role, node.as_whom, node.how
         ));
         for look in &node.looks {
             text.push_str(&format!("#   {look}\n"));

@@ -210,18 +210,18 @@ fn unknown(library: &Library, id: &str) -> ExitCode {
         return ExitCode::Usage;
     }
     message::error(&format!("there is no invariant {id}"));
-    let nearest = library
+    let known = library
         .invariants()
-        .map(|(_, invariant)| {
-            (
-                strsim::jaro_winkler(id, &invariant.id.value),
-                invariant.id.value.clone(),
-            )
-        })
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .filter(|(likeness, _)| *likeness > 0.75);
+        .map(|(_, invariant)| invariant.id.as_str());
+    let ledger = library
+        .sources()
+        .ok()
+        .into_iter()
+        .flat_map(|sources| &sources.statements)
+        .map(|statement| statement.id.as_str());
+    let nearest = load::alike(id, known.chain(ledger));
     message::help(&match nearest {
-        Some((_, nearest)) => format!("did you mean {nearest}?"),
+        Some(nearest) => format!("did you mean {nearest}?"),
         None => "`runproof list` shows them all".to_owned(),
     });
     ExitCode::Usage

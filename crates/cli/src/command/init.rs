@@ -115,11 +115,8 @@ pub fn run(args: &InitArgs, display: &DisplayOptions) -> ExitCode {
         Ok(library) => library,
         Err(error) => return error.report(display),
     };
-    if library.profile(&args.profile).is_none() {
-        let known: Vec<_> = library.profile_names().collect();
-        message::error(&format!("there is no profile {:?}", args.profile));
-        message::help(&format!("known here: {}", known.join(", ")));
-        return ExitCode::Usage;
+    if let Err(error) = load::known_profile(&args.profile, &library) {
+        return error.report(display);
     }
     let engines: Vec<Engine> = match args.engine {
         Some(choice) => vec![choice.into()],
@@ -181,8 +178,8 @@ fn save(path: &Path, text: &str, found: &[Discovered], _display: &DisplayOptions
         return error.exit_code();
     }
     message::note(&format!(
-        "{} instances found, {} written: answer its questions, then `runproof lint --site {}`",
-        found.len(),
+        "{} found, {} written: answer its questions, then `runproof lint --site {}`",
+        message::count(found.len(), "instance"),
         path.display(),
         path.display()
     ));

@@ -15,7 +15,11 @@ Check suites, profiles and site files without running anything.
 
 Every field that an expression touches is looked up in the schema of its fact,
 for every profile. Unknown fields, facts, roles, sources and parameters, and
-keys given twice, are errors with file, line, column and a suggestion.";
+keys given twice, are errors with file, line, column and a suggestion.
+
+A folder without sources.yaml or conflicts.yaml is held against the built-in
+ledger. An invariant names the places where it is documented; only where every
+profile it is for says `undocumented: WHY` may its sources be empty.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -78,11 +82,22 @@ pub fn run(args: &LintArgs, display: &DisplayOptions) -> ExitCode {
 
 /// Everything that is wrong: in the suites, and in the site file when one is named.
 fn mistakes(args: &LintArgs) -> Result<Vec<Diagnostic>, LoadError> {
-    let library = match &args.target.documents.suites {
-        None => Library::builtin()?,
-        Some(folder) => Library::load(load::suite_files(folder)?)?,
+    let (library, mut mistakes) = match &args.target.documents.suites {
+        None => {
+            let library = Library::builtin()?;
+            let mistakes = library.lint();
+            (library, mistakes)
+        }
+        Some(folder) => {
+            let files = load::suite_files(folder)?;
+            let mistakes = Library::lint_files(files.clone());
+            match Library::load(files) {
+                Ok(library) => (library, mistakes),
+                // A site file can only be held against suites that can be read.
+                Err(_) => return Ok(mistakes),
+            }
+        }
     };
-    let mut mistakes = library.lint();
     if args.target.site.is_some() {
         match load::target(&args.target, &library) {
             Ok(_) => {}

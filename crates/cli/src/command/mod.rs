@@ -6,6 +6,7 @@ pub mod explain;
 pub mod init;
 pub mod lint;
 pub mod list;
+pub mod look;
 pub mod record;
 pub mod schema;
 
@@ -34,6 +35,9 @@ pub enum Command {
     Explain(explain::ExplainArgs),
     /// List invariants, suites, profiles or kinds of facts
     List(list::ListArgs),
+    /// Look at one thing by hand: one fact, on this machine or on a site
+    #[command(long_about = look::ABOUT)]
+    Look(look::LookArgs),
     /// Ask an engine what is there and write a first site file
     #[command(long_about = init::ABOUT)]
     Init(init::InitArgs),
@@ -47,6 +51,7 @@ impl Command {
         let checked = match self {
             Self::Check(args) => args.check(),
             Self::Record(args) => args.check(),
+            Self::Look(args) => args.check(),
             Self::Lint(_)
             | Self::Schema(_)
             | Self::Explain(_)
@@ -64,6 +69,7 @@ impl Command {
             Self::Schema(args) => schema::run(args),
             Self::Explain(args) => explain::run(args, display),
             Self::List(args) => list::run(args, display),
+            Self::Look(args) => look::run(args, display),
             Self::Init(args) => init::run(args, display),
             Self::Completions(args) => completions::run(args),
         }

@@ -108,14 +108,11 @@ pub fn run(args: &RecordArgs, display: &DisplayOptions) -> ExitCode {
         message::error(&error.to_string());
         return ExitCode::CannotWrite;
     }
+    let last = bundle.evidence.rounds.last();
     message::note(&format!(
-        "{} facts of {} nodes in {}",
-        bundle
-            .evidence
-            .rounds
-            .last()
-            .map_or(0, |round| round.facts.len()),
-        bundle.evidence.nodes.len(),
+        "{} of {} in {}",
+        message::count(last.map_or(0, |round| round.facts.len()), "fact"),
+        message::count(bundle.evidence.nodes.len(), "node"),
         args.file.display()
     ));
     let dark = bundle

@@ -17,4 +17,4 @@ pub use output::{Format, OutputFile, OutputOptions, TextFormat};
 pub use select::SelectOptions;
 pub use target::{SiteChoice, SuiteOptions, TargetOptions};
 
-pub(crate) use names::name;
+pub(crate) use names::{name, role};

@@ -13,6 +13,16 @@ pub(crate) fn name(text: &str) -> Result<String, String> {
         })
 }
 
+/// A role.
+///
+/// # Errors
+///
+/// Says what was expected.
+pub(crate) fn role(text: &str) -> Result<runproof_model::Role, String> {
+    runproof_model::Role::new(text)
+        .map_err(|_| "expected a role of the site, as system or drive".to_owned())
+}
+
 /// A name in which `*` stands for any characters.
 ///
 /// # Errors
