@@ -27,6 +27,16 @@ fn assert_unestablished(checked: &Checked, id: &str, reason: &str) {
     assert_eq!(checked.code, 2, "{}", checked.stderr);
 }
 
+/// Whatever a node says, we stay below 200 MB.
+fn assert_lean(checked: &Checked) {
+    assert!(checked.peak_kib > 1000, "the memory was not seen");
+    assert!(
+        checked.peak_kib < 200_000,
+        "{} KiB of memory",
+        checked.peak_kib
+    );
+}
+
 /// A program of the node that does something else than it should.
 fn fake(site: &TestSite, name: &str, body: &str) {
     site.sh(
@@ -68,13 +78,15 @@ fn cannot_look(engine: Engine) {
     // It hangs, and what we started is gone afterwards.
     fake(&site, "systemctl", "exec sleep 3333");
     let hung = site.check(&["--id", UNIT, "--timeout", "15s"]);
-    assert_unestablished(&hung, UNIT, "timed out");
+    assert_unestablished(&hung, UNIT, "does not come back");
     let left = site.sh("system", "for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline 2>/dev/null | grep -q 'sleep 3333' && echo $p; done; true");
     assert_eq!(left, "", "the hung command still runs");
 
     // It says 1 GiB.
     fake(&site, "systemctl", "head -c 1073741824 /dev/zero");
-    assert_unestablished(&one(UNIT), UNIT, "");
+    let flooded = one(UNIT);
+    assert_unestablished(&flooded, UNIT, "");
+    assert_lean(&flooded);
 
     // It says garbage.
     fake(&site, "systemctl", "head -c 100000 /dev/urandom");
@@ -84,6 +96,14 @@ fn cannot_look(engine: Engine) {
     fake(&site, "systemctl", "exit 0");
     assert_unestablished(&one(UNIT), UNIT, "");
     real(&site, "systemctl");
+
+    // The shell itself says 1 GiB, outside of every bound on the node.
+    site.sh("system", "mkdir -p /usr/local/sbin; printf '#!/bin/bash\\nexec head -c 1073741824 /dev/zero\\n' > /usr/local/sbin/sh; chmod +x /usr/local/sbin/sh");
+    let flooded = one(UNIT);
+    site.bash("system", "rm /usr/local/sbin/sh");
+    assert_unestablished(&flooded, UNIT, "");
+    assert_lean(&flooded);
+    assert_eq!(one(UNIT).code, 0);
 
     // The env file is there and is no file.
     site.sh(

@@ -45,6 +45,10 @@ fn assert_red(checked: &Checked, red: &[&str], found: &str) {
         checked.report["findings"]
     );
     assert_eq!(checked.roots("error"), Vec::<String>::new());
+    for cause in checked.causes() {
+        let root = |red: &&str| red.split('@').next() == Some(cause);
+        assert!(red.iter().any(|r| root(&r)), "a consequence of {cause}");
+    }
     let id = red[0].split('@').next().unwrap();
     assert!(
         checked.message(id).contains(found),
@@ -120,7 +124,7 @@ fn the_six(engine: Engine, profile: &str) {
         "drive",
         "sed -i 's/:9100/:9000/' /etc/systemd/system/drive.service; systemctl daemon-reload; systemctl restart drive; sleep 0.5",
         &["drive-listens-9100@drive"],
-        "9100",
+        "port: 9000",
         "sed -i 's/:9000/:9100/' /etc/systemd/system/drive.service; systemctl daemon-reload; systemctl restart drive; sleep 0.5",
     );
     // 6. A binary that needs a newer glibc.

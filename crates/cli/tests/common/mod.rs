@@ -8,10 +8,13 @@
 )]
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod sshd;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -23,7 +26,8 @@ pub enum Engine {
 }
 
 impl Engine {
-    fn name(self) -> &'static str {
+    /// Its name, in commands and in site files.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Docker => "docker",
             Self::Incus => "incus",
@@ -67,6 +71,10 @@ impl TestSite {
     /// Boots the roles as the guides describe them.
     pub fn up(engine: Engine, profile: &str, roles: &[&str]) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
+        // A killed test leaves its site behind; the next one removes it.
+        let _ = Command::new(root().join("testenv/bin/site"))
+            .args(["reap", engine.name(), "rpt"])
+            .status();
         let prefix = format!(
             "rpt{}-{}",
             std::process::id(),
@@ -113,10 +121,19 @@ impl TestSite {
 
     /// Runs a script in a node and returns what it printed; it has to succeed.
     pub fn sh(&self, role: &str, script: &str) -> String {
+        self.by_shell("sh", role, script)
+    }
+
+    /// The same by bash, for a node whose `sh` is broken.
+    pub fn bash(&self, role: &str, script: &str) -> String {
+        self.by_shell("/bin/bash", role, script)
+    }
+
+    fn by_shell(&self, shell: &str, role: &str, script: &str) -> String {
         let words = self.engine.exec(&self.node(role));
         let mut child = Command::new(&words[0])
             .args(&words[1..])
-            .args(["sh", "-eu", "-s"])
+            .args([shell, "-eu", "-s"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -152,12 +169,35 @@ impl TestSite {
 
     /// `runproof check` on this site with more arguments.
     pub fn check(&self, arguments: &[&str]) -> Checked {
+        self.check_as(&self.file(), arguments)
+    }
+
+    /// The same by another site file.
+    pub fn check_as(&self, file: &Path, arguments: &[&str]) -> Checked {
         Checked::of(
             runproof()
                 .args(["check", "--format", "json", "--site"])
-                .arg(self.file())
+                .arg(file)
                 .args(arguments),
         )
+    }
+
+    /// A copy of the site file in which the nodes are reached in another way.
+    pub fn reached_by(&self, name: &str, reach: &str) -> PathBuf {
+        let text = std::fs::read_to_string(self.file()).unwrap();
+        let lines: Vec<String> = text
+            .lines()
+            .map(|line| {
+                if line.starts_with("reach:") {
+                    format!("reach: {reach}")
+                } else {
+                    line.to_owned()
+                }
+            })
+            .collect();
+        let file = self.folder.path().join(format!("{name}.yaml"));
+        std::fs::write(&file, lines.join("\n") + "\n").unwrap();
+        file
     }
 }
 
@@ -175,22 +215,52 @@ pub struct Checked {
     pub code: i32,
     pub report: Value,
     pub stderr: String,
+    /// The most memory that the program had, in KiB.
+    pub peak_kib: u64,
+}
+
+/// Follows a program's largest resident set until it has ended.
+fn watch_memory(pid: u32) -> std::thread::JoinHandle<u64> {
+    std::thread::spawn(move || {
+        let mut peak = 0;
+        while let Some(now) = std::fs::read_to_string(format!("/proc/{pid}/status"))
+            .ok()
+            .and_then(|status| {
+                let line = status
+                    .lines()
+                    .find_map(|line| line.strip_prefix("VmHWM:"))?;
+                line.split_whitespace().next()?.parse().ok()
+            })
+        {
+            peak = peak.max(now);
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        peak
+    })
 }
 
 impl Checked {
     /// Runs a command that prints a JSON report.
     pub fn of(command: &mut Command) -> Self {
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let memory = watch_memory(child.id());
         let Output {
             status,
             stdout,
             stderr,
-        } = command.output().unwrap();
+        } = child.wait_with_output().unwrap();
         let stderr = String::from_utf8_lossy(&stderr).into_owned();
         Self {
             code: status.code().unwrap_or(-1),
             report: serde_json::from_slice(&stdout)
                 .unwrap_or_else(|error| panic!("{error}\n{stderr}")),
             stderr,
+            peak_kib: memory.join().unwrap(),
         }
     }
 
@@ -215,6 +285,14 @@ impl Checked {
                     f["node"].as_str().unwrap()
                 )
             })
+            .collect()
+    }
+
+    /// Which root causes the findings that are not green name.
+    pub fn causes(&self) -> Vec<&str> {
+        self.findings()
+            .iter()
+            .filter_map(|f| f["because_of"].as_str())
             .collect()
     }
 

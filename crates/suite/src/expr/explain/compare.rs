@@ -204,7 +204,7 @@ impl Teller<'_> {
 }
 
 /// Whether a part says what is wanted, not what is there: literals and parameters only.
-fn is_given(node: &Node) -> bool {
+pub(super) fn is_given(node: &Node) -> bool {
     match &node.kind {
         Kind::Var(name) => GIVEN.contains(&&**name),
         Kind::Local(..) | Kind::Loop(..) => false,

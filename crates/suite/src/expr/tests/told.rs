@@ -78,6 +78,18 @@ use super::judge;
     "ports.numbers is [22, 80, 443], expected one with p == 8080"
 )]
 #[case(
+    "ports.listeners.filter(l, l.port == 22).exists(l, l.process == 'botui' && l.port == profile.botserver_port + 1)",
+    "ports.listeners.filter(l, l.port == 22) is [{port: 22, process: \"sshd\"}], expected one with l.process == 'botui' && l.port == 5859"
+)]
+#[case(
+    "ports.listeners.filter(l, l.port != 5858 && l.port < 80).exists(l, l.port in profile.ports && l.address == '127.0.0.1')",
+    "ports.listeners.filter(l, l.port != 5858 && l.port < 80) is [{address: \"0.0.0.0\", port: 22}], expected one with l.port in [22, 80] && l.address == '127.0.0.1'"
+)]
+#[case(
+    "ports.listeners.exists(l, l.port == 80 && l.address == '0.0.0.0')",
+    "ports.listeners is [{address: \"0.0.0.0\", port: 22}, {address: \"10.0.2.7\", port: 80}, {address: \"127.0.0.1\", port: 5858}], expected one with l.port == 80 && l.address == '0.0.0.0'"
+)]
+#[case(
     "mixed.all(x, x > 0)",
     "1 of 3 in mixed: unknown (probe failed: x): x is unknown: probe failed: x, expected more than 0"
 )]

@@ -1,0 +1,162 @@
+//! What a look leaves behind on the nodes and at the engine: nothing.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on says so"
+)]
+
+mod common;
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use common::{Engine, TestSite, runproof};
+
+const ROLES: [&str; 3] = ["system", "proxy", "drive"];
+
+/// Everything that a look could change: the files with mode, owner, size, both times and digest,
+/// the processes but this script's own, the rules without their counters, the units, the modules.
+const SNAPSHOT: &str = r#"
+roots='/etc /opt /root /home /tmp /usr /var'
+find $roots -xdev \( -path /var/log -o -path /var/cache/apt \) -prune -o -printf '%p %y %m %U %G %s %T@ %C@ %l\n' | sort
+find /etc /opt /root /home /tmp /var -xdev \( -path /var/log -o -path /var/cache/apt \) -prune -o -type f -exec sha256sum {} + | sort -k2
+find /run /dev/shm -xdev \( -path '/run/systemd/journal' -o -path '/run/log' -o -path '/run/systemd/units' -o -path '/run/udev' \) -prune -o -printf '%p %y %m %U %G\n' | sort
+echo processes
+for p in /proc/[0-9]*; do
+  p=${p#/proc/}
+  [ "$p" != $$ ] || continue
+  s=$(cat /proc/$p/stat 2>/dev/null) || continue
+  set -f; set -- ${s##*) }; set +f
+  [ "$2" != $$ ] || continue
+  printf '%s %s %s\n' "$p" "$2" "$(tr '\0' ' ' < /proc/$p/cmdline 2>/dev/null)"
+done | sort -n
+echo rules
+iptables-save | grep -v '^#' | sed 's/\[[0-9:]*\]//'
+ip6tables-save | grep -v '^#' | sed 's/\[[0-9:]*\]//'
+echo units
+systemctl list-units --all --plain --no-legend
+systemctl list-jobs --no-legend
+echo mounts
+cut -d' ' -f3- /proc/self/mountinfo
+"#;
+
+/// What the engine knows of the nodes.
+fn engine_side(site: &TestSite) -> String {
+    let mut all = String::new();
+    for role in ROLES {
+        let node = site.node(role);
+        for words in [
+            vec!["config", "show", &node],
+            vec!["query", &format!("/1.0/instances/{node}/logs")],
+            vec!["query", &format!("/1.0/instances/{node}/logs/exec-output")],
+            vec!["query", &format!("/1.0/instances/{node}/snapshots")],
+        ] {
+            let output = Command::new("incus").args(&words).output().unwrap();
+            // A daemon that never kept the output of an exec has no such folder, and says so.
+            let kept = words.iter().any(|word| word.ends_with("/exec-output"));
+            assert!(output.status.success() || kept, "{words:?}");
+            all.push_str(&String::from_utf8_lossy(&output.stdout));
+            all.push_str(&String::from_utf8_lossy(&output.stderr));
+        }
+    }
+    all
+}
+
+fn snapshot(site: &TestSite) -> Vec<(String, Vec<String>)> {
+    let lines = |text: String| text.lines().map(str::to_owned).collect();
+    let mut all: Vec<(String, Vec<String>)> = ROLES
+        .iter()
+        .map(|role| ((*role).to_owned(), lines(site.sh(role, SNAPSHOT))))
+        .collect();
+    all.push(("engine".to_owned(), lines(engine_side(site))));
+    all
+}
+
+/// The lines that only one of two snapshots has.
+fn differences(before: &[(String, Vec<String>)], after: &[(String, Vec<String>)]) -> Vec<String> {
+    let mut found = Vec::new();
+    for ((place, before), (_, after)) in before.iter().zip(after) {
+        assert!(before.len() > 10, "{place} was looked at");
+        let only = |a: &[String], b: &[String], sign: char| {
+            let known: std::collections::HashSet<&String> = b.iter().collect();
+            a.iter()
+                .filter(|line| !known.contains(line))
+                .map(|line| format!("{place} {sign} {line}"))
+                .collect::<Vec<_>>()
+        };
+        found.extend(only(before, after, '-'));
+        found.extend(only(after, before, '+'));
+    }
+    found
+}
+
+#[test]
+fn on_incus_check_and_record_leave_nothing_behind() {
+    let site = TestSite::up(Engine::Incus, "incus", &ROLES);
+    let before = snapshot(&site);
+    assert_eq!(
+        differences(&before, &snapshot(&site)),
+        Vec::<String>::new(),
+        "the site is at rest"
+    );
+    for arguments in [&[][..], &["--timeout", "20s"]] {
+        assert_eq!(site.check(arguments).code, 0);
+    }
+    let by_cli = site.reached_by("cli", "{ engine: incus, via: cli }");
+    assert_eq!(site.check_as(&by_cli, &[]).code, 0);
+    let recorded = runproof()
+        .args(["record", "--site"])
+        .arg(site.file())
+        .arg(site.folder.path().join("bundle.json"))
+        .output()
+        .unwrap();
+    assert!(
+        recorded.status.success(),
+        "{}",
+        String::from_utf8_lossy(&recorded.stderr)
+    );
+    assert_eq!(differences(&before, &snapshot(&site)), Vec::<String>::new());
+}
+
+#[test]
+fn on_incus_an_interrupted_or_late_check_leaves_nothing_behind() {
+    let site = TestSite::up(Engine::Incus, "incus", &ROLES);
+    site.sh("system", "mkdir -p /usr/local/sbin; printf '#!/bin/sh\\nexec sleep 4444\\n' > /usr/local/sbin/systemctl; chmod +x /usr/local/sbin/systemctl");
+    let unhang = "mv /usr/local/sbin/systemctl /usr/local/sbin/away";
+    let hang = "mv /usr/local/sbin/away /usr/local/sbin/systemctl";
+    let processes = || {
+        site.sh("system", unhang);
+        let seen = site.sh("system", "ps -eo pid,args --no-headers | grep -E 'sleep 4444|runproof-[0-9a-z]{8}|timeout -k' | grep -v grep || true");
+        site.sh("system", hang);
+        seen
+    };
+    // Its own time is over.
+    let late = site.check(&["--timeout", "2s"]);
+    assert_eq!(late.code, 2, "{}", late.stderr);
+    assert_eq!(processes(), "");
+    // The run's time is over.
+    let late = site.check(&["--deadline", "2s"]);
+    assert_eq!(late.code, 2, "{}", late.stderr);
+    assert_eq!(processes(), "");
+    // Somebody stops it, politely.
+    let run = runproof()
+        .args(["check", "--format", "json", "--site"])
+        .arg(site.file())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_secs(2));
+    let told = Command::new("kill")
+        .args(["-INT", &run.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(told.success(), "the run was still under way");
+    let output = run.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["exit_code"], 130);
+    assert_eq!(processes(), "");
+}
