@@ -3,7 +3,7 @@
 use runproof_model::exit::Gate;
 use runproof_model::report::{FORMAT, Report, Summary};
 use runproof_model::site::{Identity, Reach, Site, Via};
-use runproof_model::{Evidence, ExitCode};
+use runproof_model::Evidence;
 use runproof_site::{Bundle, CancellationToken, Progress};
 use runproof_suite::{Plan, Waivers, evaluate};
 
