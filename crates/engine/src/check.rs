@@ -1,9 +1,9 @@
 //! `check`: evidence to a report, from a live site or from a recording.
 
+use runproof_model::Evidence;
 use runproof_model::exit::Gate;
 use runproof_model::report::{FORMAT, Report, Summary};
 use runproof_model::site::{Identity, Reach, Site, Via};
-use runproof_model::Evidence;
 use runproof_site::{Bundle, CancellationToken, Progress};
 use runproof_suite::{Plan, Waivers, evaluate};
 
