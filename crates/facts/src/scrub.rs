@@ -112,8 +112,15 @@ fn one_word<'a>(word: &str, tail: &'a str, out: &mut String) -> &'a str {
         let (before, after) = word.split_at(at + 3);
         out.push_str(before);
         url(after, tail, out);
-        // What follows an authority inside the same word has been written by `url`.
-        return tail;
+        // What follows an authority inside the same word has been written by `url`;
+        // `?token` at its end names the value behind the `=`.
+        let name = after.rsplit_once('?').map_or("", |(_, name)| name);
+        return match (tail.strip_prefix('='), strength(name)) {
+            (Some(value), strength @ (Strength::Strong | Strength::Weak)) => {
+                mask_value(tail, value, strength, out)
+            }
+            (Some(_), Strength::None) | (None, _) => tail,
+        };
     }
     if let Some((name, value)) = word.split_once(':')
         && !value.is_empty()

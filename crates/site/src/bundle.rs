@@ -4,7 +4,7 @@
 //! checked, and no path in it is ever opened; what it says is cleaned where it
 //! is printed, like everything that nodes say.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -130,6 +130,9 @@ impl Bundle {
                 bundle.site.name, bundle.evidence.site
             )));
         }
+        if let Some(what) = twice(&bundle.evidence) {
+            return Err(refuse(format!("{what} is in it twice")));
+        }
         if bundle.evidence.rounds.is_empty() {
             return Err(refuse("it holds no look at the site".to_owned()));
         }
@@ -204,6 +207,22 @@ impl Bundle {
     pub fn replay(&self) -> Replay<'_> {
         Replay::new(&self.evidence)
     }
+}
+
+/// A node, or a fact of one look, that evidence holds twice: nobody could say which counts.
+fn twice(evidence: &Evidence) -> Option<String> {
+    let mut roles = HashSet::new();
+    let nodes = evidence.nodes.iter().map(|node| &node.role);
+    if let Some(role) = nodes.into_iter().find(|role| !roles.insert(*role)) {
+        return Some(format!("node {role}"));
+    }
+    evidence.rounds.iter().find_map(|round| {
+        let mut seen = HashSet::new();
+        let mut facts = round.facts.iter();
+        facts
+            .find(|fact| !seen.insert((&fact.role, &fact.kind, canonical(&fact.query))))
+            .map(|fact| format!("{} of {}", fact.kind, fact.role))
+    })
 }
 
 fn write_whole(path: &Path, text: &[u8]) -> std::io::Result<()> {

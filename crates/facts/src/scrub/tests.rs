@@ -16,6 +16,10 @@ use rstest::rstest;
 #[case::flag("psql --password hunter2 -h x", "psql --password ‹masked› -h x")]
 #[case::flag_equals("--requirepass=hunter2", "--requirepass=‹masked›")]
 #[case::query("GET /x?token=abc&y=1", "GET /x?token=‹masked›&y=1")]
+#[case::query_of_a_url(
+    "to https://b.example.com/x?token=abc&y=1",
+    "to https://b.example.com/x?token=‹masked›&y=1"
+)]
 #[case::userinfo(
     "postgres://gbuser:p%40ss@10.0.2.5:5432/db",
     "postgres://‹masked›@10.0.2.5:5432/db"

@@ -157,6 +157,20 @@ fn a_strangers_bundle_is_checked() {
     assert!(
         refused(|b| b["evidence"]["nodes"][0]["role"] = json!("../x")).contains("not a bundle")
     );
+    assert!(
+        refused(|b| {
+            let nodes = b["evidence"]["nodes"].as_array_mut().unwrap();
+            nodes.push(nodes[0].clone());
+        })
+        .contains("twice")
+    );
+    assert!(
+        refused(|b| {
+            let facts = b["evidence"]["rounds"][0]["facts"].as_array_mut().unwrap();
+            facts.push(facts[0].clone());
+        })
+        .contains("twice")
+    );
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     assert!(Bundle::parse("x", deep.as_bytes()).is_err());
     assert!(Bundle::read(Path::new("/dev/zero")).is_err());

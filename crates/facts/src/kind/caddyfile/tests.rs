@@ -242,3 +242,73 @@ fn a_fact_survives_its_recorded_form() {
     let json = serde_json::to_string(&fact).unwrap();
     assert_eq!(serde_json::from_str::<Caddyfile>(&json).unwrap(), fact);
 }
+
+#[test]
+fn no_secret_of_a_caddyfile_reaches_the_fact() {
+    let text = r#"{
+  email ops@example.com
+  acme_dns cloudflare sesame01
+  acme_eab {
+    key_id sesame02
+    mac_key sesame03
+  }
+  storage redis {
+    password sesame04
+  }
+  dns route53 {
+    secret_access_key sesame05
+  }
+}
+(auth) {
+  basic_auth {
+    admin sesame06
+  }
+}
+a.example.com {
+  import auth
+  import token sesame07
+  header Authorization "Basic sesame08"
+  header X-Api-Key sesame09
+  request_header Authorization "Bearer sesame10"
+  basic_auth /x* {
+    admin sesame11
+  }
+  tls {
+    dns cloudflare sesame12
+  }
+  reverse_proxy http://admin:sesame13@10.0.0.1:80 {
+    header_up X-Auth-Token sesame14
+    header_up Authorization "Basic sesame15"
+    header_up Cookie session=sesame16
+  }
+  vars api_token sesame17
+  @key header X-Api-Key sesame18
+  reverse_proxy @key 10.0.0.2:80
+  respond "{$DB_PASSWORD:sesame20}"
+  redir https://sesame19:x@b.example.com/
+  uri replace sesame sesame
+}
+"#;
+    let answers = Answers::new().with(Ask::read("/opt/gbo/conf/config"), 0, text);
+    let query = CaddyfileQuery {
+        caddyfile: "/opt/gbo/conf/config".into(),
+    };
+    let fact = match Caddyfile::read(&query, &answers, &context()) {
+        Reading::Done(fact) => fact,
+        Reading::More(asks) => {
+            let answers = asks.into_iter().fold(answers, |answers, ask| {
+                answers.with(ask, 1, "x: No such file or directory\n")
+            });
+            match Caddyfile::read(&query, &answers, &context()) {
+                Reading::Done(fact) => fact,
+                Reading::More(_) => panic!("a third look"),
+            }
+        }
+    };
+    let shown = serde_json::to_string(&fact).unwrap();
+    let leaked: Vec<String> = (1..=20)
+        .map(|n| format!("sesame{n:02}"))
+        .filter(|secret| shown.contains(secret.as_str()))
+        .collect();
+    assert!(leaked.is_empty(), "{leaked:?} in {shown}");
+}
