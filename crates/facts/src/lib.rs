@@ -19,6 +19,8 @@ pub mod open_map;
 pub mod parse;
 pub mod proc_table;
 pub mod quote;
+#[cfg(test)]
+mod reference;
 pub mod registry;
 pub mod script;
 pub mod scrub;

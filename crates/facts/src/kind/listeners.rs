@@ -213,7 +213,9 @@ fn holder(line: &str, pid: &mut Option<u32>, look: &mut Look) {
         .and_then(|rest| rest.strip_suffix("/fd:"))
     {
         *pid = number.parse().ok();
-    } else if let Some((_, inode)) = line.rsplit_once(" -> socket:[")
+    } else if let Some((link, inode)) = line.rsplit_once(" -> socket:[")
+        // busybox shows names as they are, and a file may be called `x -> socket:[7]`.
+        && !link.contains(" -> ")
         && let Some(inode) = inode.strip_suffix(']').and_then(|n| n.parse().ok())
         && let Some(pid) = *pid
     {
@@ -418,6 +420,13 @@ mod tests {
         let head = "==> /proc/net/tcp <==\n";
         let cut = look("").replacen(head, &format!("{head}{lines}"), 1);
         assert_eq!(parse(&cut).unwrap_err().kind, ReasonKind::CapReached);
+    }
+
+    #[test]
+    fn a_file_named_like_a_socket_holds_none() {
+        let fds = "/proc/7/fd:\nlr-x------    1 0        0               64 Nov 21 04:46 5 -> /tmp/a?x -> socket:[1067]\n";
+        let look = parse(&look(fds)).unwrap();
+        assert!(look.holders.is_empty(), "{look:?}");
     }
 
     #[test]

@@ -11,29 +11,96 @@ fn missing() -> Reason {
 }
 
 fn run(asks: &[Ask]) -> Output {
+    run_in(&mut Process::new("sh"), asks)
+}
+
+fn run_in(shell: &mut Process, asks: &[Ask]) -> Output {
     let script = compose(asks, BOUNDARY);
-    let mut child = Process::new("sh")
+    let mut child = shell
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(script.as_bytes())
-        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // The shell answers while it reads, and neither end may wait for the other.
+    let writer = std::thread::spawn(move || stdin.write_all(script.as_bytes()));
     let output = child.wait_with_output().unwrap();
+    let _ = writer.join();
     take_apart(asks, BOUNDARY, &output.stdout, &missing())
+}
+
+/// A folder of its own, removed at the end.
+struct Folder(std::path::PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let dir = std::env::temp_dir().join(format!("runproof-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        std::fs::create_dir_all(&dir).unwrap();
+        Self(dir)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+
+    fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+        std::fs::write(self.0.join(name), content).unwrap();
+        self.path(name)
+    }
+
+    /// A program that stands first in the search path.
+    fn program(&self, name: &str, text: &str) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = self.file(name, text);
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn first_in_path(&self, shell: &mut Process) {
+        let path = std::env::var("PATH").unwrap();
+        shell.env("PATH", format!("{}:{path}", self.0.display()));
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// busybox's shell with its tools first in the search path; none where it is not installed.
+fn busybox(applets: &Folder) -> Option<Process> {
+    let installed = Process::new("busybox")
+        .args(["--install", "-s"])
+        .arg(&applets.0)
+        .status()
+        .is_ok_and(|status| status.success());
+    if !installed {
+        eprintln!("busybox is not installed: left out");
+        return None;
+    }
+    let mut shell = Process::new("busybox");
+    shell.arg("sh");
+    applets.first_in_path(&mut shell);
+    Some(shell)
 }
 
 #[test]
 fn a_real_shell_answers_every_kind_of_look() {
-    let dir = std::env::temp_dir().join(format!("runproof-script-{}", std::process::id()));
-    std::fs::create_dir_all(&dir).unwrap();
-    let file = dir.join("a file's name");
-    std::fs::write(&file, b"one\ntwo\0three").unwrap();
-    let path = file.to_str().unwrap().to_owned();
+    answers_every_kind_of_look(Process::new("sh"), "script");
+}
+
+#[test]
+fn busybox_answers_every_kind_of_look() {
+    let applets = Folder::new("applets");
+    if let Some(shell) = busybox(&applets) {
+        answers_every_kind_of_look(shell, "busybox");
+    }
+}
+
+fn answers_every_kind_of_look(mut shell: Process, name: &str) {
+    let folder = Folder::new(name);
+    let path = folder.file("a file's name", b"one\ntwo\0three");
     let asks = [
         Ask::stat(&path),
         Ask::read(&path),
@@ -53,7 +120,7 @@ fn a_real_shell_answers_every_kind_of_look() {
             len: 3,
         },
         Ask::List {
-            path: dir.to_str().unwrap().to_owned(),
+            path: folder.0.to_str().unwrap().to_owned(),
         },
         Ask::Digest { path: path.clone() },
         Ask::Run(
@@ -80,8 +147,7 @@ fn a_real_shell_answers_every_kind_of_look() {
         now,
         complete,
         ..
-    } = run(&asks);
-    std::fs::remove_dir_all(&dir).unwrap();
+    } = run_in(&mut shell, &asks);
     assert!(complete && now.unwrap() > 1e9);
     let Observed::Known(seen) = answers.stat(&asks[0]) else {
         panic!("stat")
@@ -158,5 +224,294 @@ proptest! {
         let output = take_apart(&asks, BOUNDARY, &output, &missing());
         let seen = output.answers.bytes(&asks[0]);
         prop_assert_eq!(*seen.known().unwrap(), content.as_slice());
+    }
+}
+
+fn list(path: impl Into<String>) -> Ask {
+    Ask::List { path: path.into() }
+}
+
+fn listed(shell: &mut Process, folder: &Folder) -> Observed<Vec<String>> {
+    let ask = list(folder.0.to_str().unwrap());
+    let output = run_in(shell, std::slice::from_ref(&ask));
+    output
+        .answers
+        .list(&ask)
+        .map(|entries| entries.into_iter().map(|(name, _)| name).collect())
+}
+
+#[test]
+fn every_entry_of_a_directory_is_listed_whatever_its_name() {
+    let folder = Folder::new("names");
+    let odd = ["-c", ".hidden", "..two", "a b", "[x]", "*", "é", "x/y"];
+    for name in odd.iter().filter(|name| !name.contains('/')) {
+        folder.file(name, "");
+    }
+    std::os::unix::fs::symlink("nowhere", folder.path("dangling")).unwrap();
+    let expected: Vec<String> = ["*", "-c", "..two", ".hidden", "[x]", "a b", "dangling", "é"]
+        .map(str::to_owned)
+        .to_vec();
+    let applets = Folder::new("names-applets");
+    assert_eq!(
+        listed(&mut Process::new("sh"), &folder),
+        Observed::Known(expected.clone())
+    );
+    if let Some(mut shell) = busybox(&applets) {
+        assert_eq!(listed(&mut shell, &folder), Observed::Known(expected));
+    }
+}
+
+#[test]
+fn a_name_with_a_newline_forges_no_entry() {
+    let folder = Folder::new("newline");
+    folder.file("plain", "");
+    folder.file("x\n81a4:0:0:0:0:1:1:1:root:root", "");
+    let names = listed(&mut Process::new("sh"), &folder);
+    assert_eq!(
+        names,
+        Observed::Known(vec![
+            "plain".to_owned(),
+            "x\n81a4:0:0:0:0:1:1:1:root:root".to_owned()
+        ])
+    );
+    let applets = Folder::new("newline-applets");
+    if let Some(mut shell) = busybox(&applets) {
+        assert!(matches!(listed(&mut shell, &folder),
+            Observed::Unknown(r) if r.kind == ReasonKind::Garbled));
+    }
+}
+
+#[test]
+fn a_directory_of_many_entries_is_listed_whole() {
+    let folder = Folder::new("many");
+    for n in 0..1203 {
+        folder.file(&n.to_string(), "");
+    }
+    let count = |shell: &mut Process| listed(shell, &folder).known().map(Vec::len);
+    let empty = Folder::new("many-none");
+    assert_eq!(count(&mut Process::new("sh")), Some(1203));
+    assert_eq!(
+        listed(&mut Process::new("sh"), &empty),
+        Observed::Known(vec![])
+    );
+    let applets = Folder::new("many-applets");
+    if let Some(mut shell) = busybox(&applets) {
+        assert_eq!(count(&mut shell), Some(1203));
+        assert_eq!(listed(&mut shell, &empty), Observed::Known(vec![]));
+    }
+}
+
+#[test]
+fn an_entry_that_goes_away_is_no_entry_and_anything_else_is_unknown() {
+    let ask = list("/d");
+    let seen = |code, out: &str| Answers::new().with(ask.clone(), code, out).list(&ask);
+    let entry = "81a4:0:0:3:1700000000:1:2049:78:root:adm/b\n";
+    let gone = "stat: cannot statx 'a': No such file or directory\n";
+    assert_eq!(seen(3, &format!("{gone}{entry}")).known().unwrap().len(), 1);
+    assert_eq!(seen(3, gone).known().unwrap().len(), 0);
+    assert!(matches!(seen(0, gone), Observed::Unknown(_)));
+    assert!(matches!(
+        seen(3, "stat: cannot statx 'a': Input/output error\n"),
+        Observed::Unknown(_)
+    ));
+    assert!(matches!(seen(124, entry), Observed::Unknown(r) if r.kind == ReasonKind::Timeout));
+    assert_eq!(seen(1, "cd: No such file or directory\n"), Observed::Absent);
+}
+
+#[test]
+fn metadata_of_many_paths_is_one_process_and_links_keep_their_two_sides() {
+    let folder = Folder::new("stat");
+    let plain = folder.file("plain", "12345");
+    let strange = folder.file("it's \"strange\" $HOME `x`", "1");
+    std::os::unix::fs::symlink(&plain, folder.path("link")).unwrap();
+    std::os::unix::fs::symlink("nowhere", folder.path("dangling")).unwrap();
+    let asks: Vec<Ask> = [
+        plain,
+        strange,
+        folder.path("link"),
+        folder.path("dangling"),
+        folder.path("none"),
+        folder.path("plain/below"),
+    ]
+    .map(Ask::stat)
+    .to_vec();
+    let check = |shell: &mut Process| {
+        let answers = run_in(shell, &asks).answers;
+        let told: Vec<String> = asks
+            .iter()
+            .map(|ask| match answers.stat(ask) {
+                Observed::Known(seen) => format!(
+                    "{} {}",
+                    seen.itself.file_type(),
+                    match seen.target {
+                        Observed::Known(meta) => format!("{} {}", meta.file_type(), meta.size),
+                        Observed::Absent => "absent".to_owned(),
+                        Observed::Unknown(reason) => reason.to_string(),
+                    }
+                ),
+                Observed::Absent => "absent".to_owned(),
+                Observed::Unknown(reason) => reason.to_string(),
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "file file 5",
+                "file file 1",
+                "link file 5",
+                "link absent",
+                "absent",
+                "absent"
+            ]
+        );
+    };
+    check(&mut Process::new("sh"));
+    let applets = Folder::new("stat-applets");
+    if let Some(mut shell) = busybox(&applets) {
+        check(&mut shell);
+    }
+}
+
+fn together(batch: crate::Batch, text: &'static str, args: &[&str]) -> Vec<Ask> {
+    let ask = |arg: &&str| {
+        Ask::Run(crate::Command {
+            seconds: 2,
+            cap: 1000,
+            ..crate::Command::new("shared", text)
+                .args([*arg])
+                .batch(batch)
+        })
+    };
+    args.iter().map(ask).collect()
+}
+
+fn told(asks: &[Ask], output: &Output) -> Vec<String> {
+    asks.iter()
+        .map(|ask| match output.answers.run(ask) {
+            Ok(ran) => format!("{} {}", ran.code, ran.out.trim()),
+            Err(reason) => reason.kind.as_str().to_owned(),
+        })
+        .collect()
+}
+
+#[test]
+fn commands_in_one_process_keep_their_answers_apart() {
+    let asks = together(
+        crate::Batch::Each,
+        "x=${x:-new}; printf '%s %s' \"$1\" \"$x\"; x=old; exit ${#1}",
+        &["a", "b b", "", "it's"],
+    );
+    assert_eq!(
+        told(&asks, &run(&asks)),
+        ["1 a new", "3 b b new", "0 new", "4 it's new"]
+    );
+}
+
+#[test]
+fn a_command_that_hangs_or_floods_takes_no_answer_that_was_given() {
+    let text = "case $1 in hang) sleep 60 ;; flood) yes ;; *) echo \"$1\" ;; esac";
+    let asks = together(crate::Batch::Each, text, &["a", "hang", "b"]);
+    let start = std::time::Instant::now();
+    assert_eq!(told(&asks, &run(&asks)), ["0 a", "timed out", "timed out"]);
+    let asks = together(crate::Batch::Each, text, &["a", "flood", "b"]);
+    let seen = told(&asks, &run(&asks));
+    assert_eq!(seen[0], "0 a");
+    assert!(
+        seen[1..].iter().all(|told| !told.starts_with('0')),
+        "{seen:?}"
+    );
+    assert!(start.elapsed().as_secs() < 20);
+}
+
+#[test]
+fn a_hanging_look_ends_on_busybox_too() {
+    let applets = Folder::new("hang-applets");
+    if let Some(mut shell) = busybox(&applets) {
+        let asks = together(
+            crate::Batch::Each,
+            "[ $1 = hang ] && sleep 60; echo $1",
+            &["a", "hang", "b"],
+        );
+        let start = std::time::Instant::now();
+        let seen = told(&asks, &run_in(&mut shell, &asks));
+        // What busybox's head had not written when it was ended is lost too.
+        assert!(["0 a", "timed out"].contains(&seen[0].as_str()), "{seen:?}");
+        assert_eq!(seen[1..], ["timed out", "timed out"]);
+        assert!(start.elapsed().as_secs() < 40, "{:?}", start.elapsed());
+    }
+}
+
+const SHOW: &str = r#"for u; do case $u in bad) echo "no $u"; exit 1 ;; esac; done
+s=; for u; do printf "$s"; printf 'Id=%s\nText=one\n\ntwo\n' "$u"; s='\n'; done"#;
+
+#[test]
+fn one_process_answers_for_several_and_each_has_its_block() {
+    let asks = together(crate::Batch::Blocks, SHOW, &["a", "b", "c"]);
+    let seen = told(&asks, &run(&asks));
+    assert_eq!(
+        seen,
+        ["a", "b", "c"].map(|u| format!("0 Id={u}\nText=one\n\ntwo"))
+    );
+}
+
+#[test]
+fn one_that_fails_spoils_no_other() {
+    let asks = together(crate::Batch::Blocks, SHOW, &["a", "bad", "c"]);
+    let seen = told(&asks, &run(&asks));
+    assert_eq!(seen[1], "1 no bad");
+    assert!(
+        seen[0].starts_with("0 Id=a") && seen[2].starts_with("0 Id=c"),
+        "{seen:?}"
+    );
+}
+
+#[test]
+fn blocks_that_cannot_be_told_apart_are_no_answers() {
+    let asks = together(
+        crate::Batch::Blocks,
+        "printf 'Id=a\n\nId=b\n\nId=c\n'",
+        &["a", "b"],
+    );
+    assert_eq!(told(&asks, &run(&asks)), ["answer makes no sense"; 2]);
+}
+
+#[test]
+fn a_node_without_timeout_misses_a_tool_and_nothing_is_absent() {
+    let tools = Folder::new("no-timeout");
+    for tool in ["stat", "head", "tail", "date"] {
+        tools.program(tool, "#!/bin/sh\necho no\n");
+    }
+    tools.program("timeout", "#!/bin/sh\nexit 127\n");
+    let mut shell = Process::new("sh");
+    tools.first_in_path(&mut shell);
+    let asks = [
+        Ask::stat("/etc/passwd"),
+        Ask::read("/etc/passwd"),
+        Ask::read("/nonexistent"),
+    ];
+    let answers = run_in(&mut shell, &asks).answers;
+    for ask in &asks {
+        assert!(
+            matches!(answers.bytes(ask), Observed::Unknown(r) if r.kind == ReasonKind::MissingTool)
+        );
+    }
+}
+
+#[test]
+fn long_lists_of_looks_are_spread_over_several_processes() {
+    let asks: Vec<Ask> = (0..400)
+        .map(|n| Ask::stat(format!("/{}{n}", "'x/".repeat(200))))
+        .collect();
+    assert!(batch::shared(&asks).len() > 1);
+    let answers = run(&asks).answers;
+    assert!(asks.iter().all(|ask| answers.stat(ask) == Observed::Absent));
+}
+
+proptest! {
+    #[test]
+    fn blocks_never_panic_and_lose_nothing(text in "(Id=|\n|[a-z =])*") {
+        let blocks = batch::blocks(text.as_bytes());
+        let joined: usize = blocks.iter().map(|block| block.len()).sum();
+        prop_assert_eq!(joined + blocks.len() - 1, text.len());
     }
 }

@@ -146,7 +146,7 @@ fn what_is_not_a_file_under_a_pattern_is_unknown() {
 }
 
 #[test]
-fn a_pattern_that_leads_elsewhere_is_not_looked_at() {
+fn a_pattern_is_shown_to_the_allow_list() {
     let text = "import /etc/*\nimport /opt/gbo/conf/sites/*\n";
     let answers = Answers::new().with(Ask::read("/srv/caddy/config"), 0, text);
     let reading = Caddyfile::read(&query("/srv/caddy/config"), &answers, &context());
