@@ -18,13 +18,13 @@ use crate::kit::{Room, root, run};
 #[case::a_query_option(
     "{ file: /etc/shadow, lines: true }",
     "{ file: /etc/shadow, line: true }",
-    "suites/tiny.yaml:28:",
+    "suites/tiny.yaml:29:",
     "did you mean `lines`?"
 )]
 #[case::a_kind(
     "{ file: /etc/shadow,",
     "{ fil: /etc/shadow,",
-    "suites/tiny.yaml:28:",
+    "suites/tiny.yaml:29:",
     "did you mean `file`?"
 )]
 #[case::a_role("on: away", "on: awai", "suites/tiny.yaml:37:", "did you mean `away`?")]
@@ -43,7 +43,7 @@ use crate::kit::{Room, root, run};
 #[case::a_key(
     "severity: medium",
     "severty: medium",
-    "suites/tiny.yaml:26:",
+    "suites/tiny.yaml:27:",
     "did you mean `severity`?"
 )]
 #[case::an_input(
@@ -224,11 +224,6 @@ fn every_id_is_unique_and_every_statement_that_is_claimed_is_in_the_ledger() {
                 sources.statement(covered).is_some(),
                 "{} covers {}",
                 invariant.id.value,
-                covered.value
-            );
-            assert!(
-                seen.insert(covered.value.clone()),
-                "{} is claimed twice",
                 covered.value
             );
         }

@@ -10,7 +10,7 @@ use serde_json::Value;
 /// Five invariants, one for each verdict.
 pub const SUITE: &str = r#"suite: tiny
 inputs:
-  folder: { type: string, about: where the files of the test are }
+  folder: { type: string, about: where the files of the test are, example: /x }
 invariants:
   - id: tiny-pass
     title: the file is there
