@@ -265,10 +265,14 @@ pub fn selection(options: &SelectOptions) -> Selection {
 }
 
 /// "did you mean …?" for the first name of a selection that nothing has.
-pub fn nearest(library: &Library, options: &SelectOptions, profile: &str) -> Option<String> {
+pub fn nearest(
+    library: &Library,
+    options: &SelectOptions,
+    profile: Option<&str>,
+) -> Option<String> {
     let ids: Vec<&str> = library
         .invariants()
-        .filter(|(_, invariant)| library.applies(invariant, profile))
+        .filter(|(_, invariant)| profile.is_none_or(|p| library.applies(invariant, p)))
         .map(|(_, invariant)| invariant.id.as_str())
         .collect();
     let suites: Vec<&str> = library

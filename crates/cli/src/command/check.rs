@@ -100,7 +100,7 @@ pub fn run(args: &CheckArgs, display: &DisplayOptions) -> ExitCode {
     for selector in &plan.unmatched {
         message::error(&format!("{selector} selects nothing"));
     }
-    if let Some(help) = load::nearest(&library, &args.select, &site.profile) {
+    if let Some(help) = load::nearest(&library, &args.select, Some(&site.profile)) {
         message::help(&help);
     }
     if args.look.plan {

@@ -63,6 +63,11 @@ pub fn run(args: &ListArgs, display: &DisplayOptions) -> ExitCode {
         Ok(library) => library,
         Err(error) => return error.report(display),
     };
+    if let Some(profile) = &args.documents.profile
+        && let Err(error) = load::known_profile(profile, &library)
+    {
+        return error.report(display);
+    }
     let rows = match args.what {
         Listed::Invariants => invariants(&library, args),
         Listed::Suites => suites(&library),
@@ -85,6 +90,10 @@ pub fn run(args: &ListArgs, display: &DisplayOptions) -> ExitCode {
     }
     if rows.is_empty() {
         message::error("nothing is selected");
+        if let Some(help) = load::nearest(&library, &args.select, args.documents.profile.as_deref())
+        {
+            message::help(&help);
+        }
         return ExitCode::NothingChecked;
     }
     ExitCode::Conforms

@@ -25,7 +25,7 @@ const ALL: &[&str] = &[
 /// Fails on what is there, so that every value has reason to be shown.
 const SUITE: &str = r#"suite: tiny
 inputs:
-  folder: { type: string, about: where the files of the test are }
+  folder: { type: string, about: where the files of the test are, example: /x }
 invariants:
   - id: tiny-env
     title: env

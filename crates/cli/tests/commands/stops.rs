@@ -46,7 +46,7 @@ fn assert_nothing_left(mark: &str) {
 
 #[rstest]
 #[case::deadline(&["--deadline", "3s"], "interrupted")]
-#[case::timeout(&["--timeout", "3s"], "timed out")]
+#[case::timeout(&["--timeout", "3s"], "systemctl does not come back")]
 fn a_hanging_node_gives_a_partial_report_in_time(#[case] words: &[&str], #[case] reason: &str) {
     let (room, mark) = hanging();
     let begun = Instant::now();
