@@ -57,7 +57,8 @@ pub struct Caddyfile {
 
 /// Prints the files that fit the pattern `$1`: a line `KIND PATH` for each (file, dir,
 /// unreadable, never, other), an empty line, the sizes of the readable files, an empty line,
-/// their contents. `$2` is the folder before the wildcard, `$3` the pattern of folders
+/// where they lie when links are followed, an empty line, their contents. `$2` is the folder
+/// before the wildcard, `$3` the pattern of folders
 /// when the wildcard is not in the last component.
 const GLOB: &str = r#"IFS=
 if [ ! -d "$2" ]; then stat -c x -- "$2" 2>&1 >/dev/null || exit 1; exit 0; fi
@@ -83,6 +84,8 @@ done
 echo
 [ $# = 0 ] && { echo; exit 0; }
 stat -L -c %s -- "$@" || exit 3
+echo
+readlink -f -- "$@" || exit 3
 echo
 cat -- "$@"
 "#;
@@ -192,6 +195,14 @@ fn files(out: &[u8]) -> Option<Vec<(String, Result<String, Reason>)>> {
         }
         sizes.push(std::str::from_utf8(text).ok()?.parse::<usize>().ok()?);
     }
+    let mut ends = Vec::new();
+    while ends.len() < sizes.len() {
+        ends.push(String::from_utf8_lossy(line()?).into_owned());
+    }
+    if !sizes.is_empty() && !line()?.is_empty() {
+        return None;
+    }
+    let mut ends = ends.into_iter();
     let mut sizes = sizes.into_iter();
     let mut files = Vec::with_capacity(names.len());
     for (kind, path) in names {
@@ -199,12 +210,17 @@ fn files(out: &[u8]) -> Option<Vec<(String, Result<String, Reason>)>> {
             "file" => {
                 let (text, tail) = rest.split_at_checked(sizes.next()?)?;
                 rest = tail;
-                if never.allows(&path) {
+                let end = ends.next()?;
+                if never.allows(&path) && never.allows(&end) && is_near(&path, &end) {
                     Ok(String::from_utf8_lossy(text).into_owned())
                 } else {
                     Err(Reason::new(
                         ReasonKind::NotAllowed,
-                        format!("{path} is never read"),
+                        if end == path {
+                            format!("{path} is never read")
+                        } else {
+                            format!("{path} leads to {end}")
+                        },
                     ))
                 }
             }
@@ -226,6 +242,22 @@ fn files(out: &[u8]) -> Option<Vec<(String, Result<String, Reason>)>> {
     }
     sort_files(&mut files);
     Some(files)
+}
+
+/// Whether what a pattern found lies where the pattern looks, or, through a link, in the
+/// folder beside it (`sites-available` and `sites-enabled`) or at a documented place.
+fn is_near(path: &str, end: &str) -> bool {
+    let parent = |path: &str| path.rfind('/').map_or(0, |at| at);
+    let folder = &path[..parent(path)];
+    let around = &folder[..parent(folder)];
+    // Not the root, nor one of its folders: there is nothing near in those.
+    let inside = |around: &str| {
+        around.matches('/').count() > 1
+            && end
+                .strip_prefix(around)
+                .is_some_and(|rest| rest.starts_with('/'))
+    };
+    end == path || inside(around) || inside(folder) || ContentPolicy::default().allows(end)
 }
 
 impl Caddyfile {

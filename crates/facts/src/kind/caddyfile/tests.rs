@@ -214,7 +214,8 @@ fn a_file_written_to_explode_is_there_but_unknown() {
 #[test]
 fn garbage_in_the_place_of_a_listing_is_no_listing() {
     for out in [
-        "file /a\n\n5\n\nabc",
+        "file /a\n\n5\n\n/a\n\nabc",
+        "file /a\n\n3\n\nabc",
         "x\n\n\n",
         "file /a\n\nx\n\n",
         "file /a\n",
@@ -223,7 +224,7 @@ fn garbage_in_the_place_of_a_listing_is_no_listing() {
     }
     assert_eq!(files(b"\n\n").map(|files| files.len()), Some(0));
     assert_eq!(files(b"").map(|files| files.len()), Some(0));
-    let read = files(b"file /a\ndir /b\n\n3\n\nabc").unwrap();
+    let read = files(b"file /a\ndir /b\n\n3\n\n/a\n\nabc").unwrap();
     assert_eq!(read[0], ("/a".to_owned(), Ok("abc".to_owned())));
     assert!(read[1].1.is_err());
 }
@@ -311,4 +312,27 @@ a.example.com {
         .filter(|secret| shown.contains(secret.as_str()))
         .collect();
     assert!(leaked.is_empty(), "{leaked:?} in {shown}");
+}
+
+#[test]
+fn a_link_that_a_pattern_finds_brings_nothing_from_elsewhere() {
+    use std::os::unix::fs::symlink;
+    let base = std::env::temp_dir().join(format!("runproof-glob-{}", std::process::id()));
+    for folder in ["caddy/enabled", "caddy/available", "secret"] {
+        std::fs::create_dir_all(base.join(folder)).unwrap();
+    }
+    let base = base.canonicalize().unwrap();
+    std::fs::write(base.join("caddy/available/a"), "a.example.com\n").unwrap();
+    std::fs::write(base.join("secret/b"), "b.example.com\n").unwrap();
+    symlink("../available/a", base.join("caddy/enabled/a")).unwrap();
+    symlink("../../secret/b", base.join("caddy/enabled/b")).unwrap();
+    symlink("/etc/passwd", base.join("caddy/enabled/c")).unwrap();
+    symlink("/etc/fstab", base.join("caddy/enabled/init.json")).unwrap();
+    let ask = ask(&Target::Glob(format!("{}/caddy/enabled/*", base.display())));
+    let answers = look(std::slice::from_ref(&ask));
+    let found = files(answers.bytes(&ask).known().unwrap()).unwrap();
+    std::fs::remove_dir_all(&base).unwrap();
+    let read: Vec<bool> = found.iter().map(|(_, text)| text.is_ok()).collect();
+    // The users of the node are documented reading, the other two are not.
+    assert_eq!(read, [true, false, true, false], "{found:?}");
 }
