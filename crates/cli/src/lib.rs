@@ -3,6 +3,7 @@
 //! Arguments are parsed and checked whole before anything is done. Nothing
 //! here judges: verdicts and the exit code of a run come with the report.
 
+pub mod advice;
 pub mod cli;
 pub mod color;
 pub mod command;

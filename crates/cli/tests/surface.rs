@@ -37,6 +37,7 @@ fn text(bytes: &[u8]) -> String {
 #[case::schema("schema", &["schema", "--help"])]
 #[case::explain("explain", &["explain", "--help"])]
 #[case::list("list", &["list", "--help"])]
+#[case::look("look", &["look", "--help"])]
 #[case::init("init", &["init", "--help"])]
 #[case::completions("completions", &["completions", "--help"])]
 fn every_help_teaches(#[case] name: &str, #[case] words: &[&str]) {

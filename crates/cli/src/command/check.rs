@@ -13,7 +13,7 @@ use crate::load::{self, Target};
 use crate::options::{
     DisplayOptions, GateOptions, LookOptions, OutputOptions, SelectOptions, TargetOptions,
 };
-use crate::{message, write};
+use crate::{advice, message, write};
 
 /// Said by `--help`, not by `-h`.
 pub(super) const ABOUT: &str = "\
@@ -142,7 +142,14 @@ pub fn run(args: &CheckArgs, display: &DisplayOptions) -> ExitCode {
         }
     };
     match checked {
-        Ok(checked) => write::deliver(&checked.report, &args.output, &display.style()),
+        Ok(checked) => {
+            let code = write::deliver(&checked.report, &args.output, &display.style());
+            // A recording's troubles are long gone.
+            if !checked.report.recorded {
+                advice::say(&checked.report.nodes);
+            }
+            code
+        }
         Err(message) => {
             message::error(&message);
             ExitCode::Defect

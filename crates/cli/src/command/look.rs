@@ -61,7 +61,7 @@ const DEPTH: usize = 16;
 #[derive(Clone, Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct LookArgs {
-    /// What to look at, as in a suite: 'unit: ui.service', '{ file: /etc/hosts, lines: true }'
+    /// What to look at, as in a suite: 'unit: ui.service', 'file: /etc/hosts, lines: true'
     #[arg(value_name = "QUERY")]
     pub query: String,
     /// Where.

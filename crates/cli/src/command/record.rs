@@ -10,8 +10,8 @@ use super::check::roles;
 use crate::cli::UsageError;
 use crate::live::{Shown, block_on, run_options};
 use crate::load::{self, Target};
-use crate::message;
 use crate::options::{DisplayOptions, LookOptions, SelectOptions, SiteChoice, TargetOptions};
+use crate::{advice, message};
 
 /// Said by `--help`, not by `-h`.
 pub(super) const ABOUT: &str = "\
@@ -115,6 +115,7 @@ pub fn run(args: &RecordArgs, display: &DisplayOptions) -> ExitCode {
         message::count(bundle.evidence.nodes.len(), "node"),
         args.file.display()
     ));
+    advice::say(&bundle.evidence.nodes);
     let dark = bundle
         .evidence
         .nodes

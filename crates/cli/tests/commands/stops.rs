@@ -150,4 +150,11 @@ fn an_engine_that_cannot_be_asked_leaves_errors_and_never_a_pass(#[case] body: &
     let ran = room.check(&["--id", "tiny-pass"]);
     assert_eq!(ran.code, Some(2), "{}\n{}", ran.stdout, ran.stderr);
     assert_eq!(ran.verdict("tiny-pass"), "error");
+    if body.contains("Error: ") || body.contains("sudo") {
+        assert!(
+            ran.stderr.contains("  help: "),
+            "what to do next: {}",
+            ran.stderr
+        );
+    }
 }
