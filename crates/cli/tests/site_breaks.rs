@@ -46,7 +46,7 @@ fn assert_red(checked: &Checked, red: &[&str], found: &str) {
     );
     assert_eq!(checked.roots("error"), Vec::<String>::new());
     for cause in checked.causes() {
-        let root = |red: &&str| red.split('@').next() == Some(cause);
+        let root = |red: &str| red.split('@').next() == Some(cause);
         assert!(red.iter().any(|r| root(r)), "a consequence of {cause}");
     }
     let id = red[0].split('@').next().unwrap();

@@ -7,6 +7,7 @@
 
 mod botserver;
 mod botui;
+mod forgejo_runner;
 mod http;
 mod log;
 mod minio;
@@ -20,9 +21,10 @@ fn main() -> ExitCode {
     let result = match name.rsplit('/').next().unwrap_or_default() {
         "botserver" => botserver::run(&args),
         "botui" => botui::run(),
+        "forgejo-runner" => forgejo_runner::run(&args),
         "minio" => minio::run(&args),
         other => Err(format!(
-            "{other} is no service of this stand-in: call it as botserver, botui or minio"
+            "{other} is no service of this stand-in: call it as botserver, botui, forgejo-runner or minio"
         )),
     };
     match result {
