@@ -75,12 +75,11 @@ impl Reference {
             .map(|wanted| {
                 let records = evidence.rounds.iter().flat_map(|round| &round.facts);
                 records
-                    .filter(|record| {
+                    .rfind(|record| {
                         record.role == wanted.role
                             && record.kind == wanted.kind
                             && record.query == wanted.query
                     })
-                    .next_back()
                     .map_or_else(unknown, |record| record.fact.clone())
             })
             .collect();
