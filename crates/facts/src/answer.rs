@@ -254,6 +254,7 @@ impl Answers {
             Ok((_, _, true)) => Observed::unknown(ReasonKind::CapReached, "too many entries"),
             // The directory itself cannot be looked into.
             Ok((1, out, _)) => failed_look(1, out),
+            Ok((4, ..)) => Observed::unknown(ReasonKind::CapReached, "more than 20000 entries"),
             // With 3, entries went away between the listing and the look at them.
             Ok((code @ (0 | 3), out, _)) => {
                 let records = out.contains(&0);

@@ -334,7 +334,7 @@ fn the_page_about_the_footprint_is_that_of_the_code() {
          | metadata of a path | 16 KiB; 20 s for all files together | `stat`, one for all paths, one more for each link and each path that is not there |\n\
          | content of a small file, or its end | as stated; 20 s for all files together | `head -c` or `tail -c` |\n\
          | slice of a file | as stated; 10 s | `tail -c`, `head -c` |\n\
-         | names in a directory | 4 MiB; 10 s for 500 entries | `stat`, one for 500 entries |\n\
+         | names in a directory | 20000 entries, 4 MiB; 20 s for all files together | a shell's copy, and one `stat` for 500 entries |\n\
          | digest | 30 s | `sha256sum` |\n\n\
          Content is read only from paths that the site's allow-list has; keys, the password files and the doors of `/proc`\n\
          never. What exceeds its limit is unknown, not cut.\n\n\

@@ -34,8 +34,6 @@ PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 export LC_ALL TZ PATH
 unset ENV BASH_ENV CDPATH
 umask 077
-N='
-'
 Z=; [ /bin/busybox -ef "$(command -v timeout)" ] 2>/dev/null && Z=1
 renice -n 10 -p $$ >/dev/null 2>&1
 b() { printf '\n%s %s\n' "$B" "$1"; }
@@ -72,7 +70,7 @@ pub fn compose(asks: &[Ask], boundary: &str) -> Zeroizing<String> {
 fn look(ask: &Ask) -> String {
     match ask {
         // Always shared, see `batch`.
-        Ask::Stat { .. } | Ask::Read { .. } | Ask::Instance => String::new(),
+        Ask::Stat { .. } | Ask::Read { .. } | Ask::List { .. } | Ask::Instance => String::new(),
         Ask::Slice { path, offset, len } => {
             let path = sh(path);
             let first = offset + 1;
@@ -80,19 +78,6 @@ fn look(ask: &Ask) -> String {
                 "if [ -e {path} ] && [ ! -f {path} ]; then r={NOT_REGULAR}; \
                  elif [ -r {path} ]; then timeout -k 1 10 tail -c +{first} -- {path} </dev/null 2>/dev/null | head -c {len}; r=$?; \
                  else head -c 1 -- {path} </dev/null 2>&1; r=$?; [ $r = 0 ] && r=1; fi"
-            )
-        }
-        Ask::List { path } => {
-            let path = sh(path);
-            // `find` is findutils; the glob is what POSIX leaves us, and stat takes many at once.
-            // Only GNU's stat can end a record with a NUL, which only a name with a newline needs.
-            format!(
-                "( cd -- {path} 2>/dev/null || {{ stat -c x -- {path} 2>&1 >/dev/null; [ -e {path} ] && echo 'cd: Permission denied'; exit 1; }}; \
-                 [ -r . ] || {{ echo 'list: Permission denied'; exit 1; }}; \
-                 set -- * .[!.]* ..?*; case \"$*\" in *\"$N\"*) o=--printf z='\\0' ;; *) o=-c z= ;; esac; n=0 w=0; \
-                 for f do [ $n = 1 ] || set --; n=1; [ -e \"$f\" ] || [ -L \"$f\" ] || continue; set -- \"$@\" \"$f\"; \
-                 [ $# -lt 500 ] || {{ timeout -k 1 10 stat $o '{STAT}/%n'$z -- \"$@\" || w=3; n=0; }}; done; \
-                 [ $n = 0 ] || [ $# = 0 ] || timeout -k 1 10 stat $o '{STAT}/%n'$z -- \"$@\" || w=3; exit $w ) </dev/null 2>&1; r=$?"
             )
         }
         Ask::Digest { path } => {

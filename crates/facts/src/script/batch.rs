@@ -24,7 +24,7 @@ const FILES_SECONDS: u16 = 20;
 pub(super) enum Shared {
     /// By itself.
     Alone(usize),
-    /// Metadata and contents of files.
+    /// Metadata and contents of files and directories.
     Files(Vec<usize>),
     /// One text, run for each look in turn.
     Each(Vec<usize>),
@@ -69,13 +69,12 @@ enum Sort {
 
 fn sort(ask: &Ask) -> Option<Sort> {
     match ask {
-        Ask::Stat { .. } | Ask::Read { .. } => Some(Sort::Files),
+        Ask::Stat { .. } | Ask::Read { .. } | Ask::List { .. } => Some(Sort::Files),
         Ask::Run(Command {
             batch: Batch::Alone,
             ..
         })
         | Ask::Slice { .. }
-        | Ask::List { .. }
         | Ask::Digest { .. }
         | Ask::Instance => None,
         Ask::Run(command) => Some(Sort::Command(
@@ -160,6 +159,34 @@ c() { printf '\n%s %s %s\n' "$B" "$1" "$2"; }
 const STAT_ONE: &str = r#"s() { o "$1"; stat -c "$F" -- "$2" 2>&1; r=$?; [ $r != 0 ] || [ ! -L "$2" ] || stat -L -c "$F" -- "$2" 2>&1; c "$1" $r; }
 "#;
 
+/// The entries of a directory. `find` is findutils; the glob is what POSIX leaves us,
+/// and `stat` takes many at once. Only GNU's can end a record with a NUL, which only a
+/// name with a newline needs. Exit codes: 1, the directory cannot be looked into; 3, some
+/// entry could not; 4, there are too many.
+const LIST: &str = r#"N='
+'
+d() {
+  o "$1"
+  (
+    cd -- "$2" 2>/dev/null || { stat -c x -- "$2" 2>&1 >/dev/null; [ -e "$2" ] && echo 'cd: Permission denied'; exit 1; }
+    [ -r . ] || { echo 'list: Permission denied'; exit 1; }
+    set -- * .[!.]* ..?*
+    case "$*" in *"$N"*) p=--printf e='\0' ;; *) p=-c e= ;; esac
+    n=0 w=0 k=0
+    for f do
+      [ $n = 1 ] || set --
+      n=1
+      [ -e "$f" ] || [ -L "$f" ] || continue
+      set -- "$@" "$f"
+      [ $# -lt 500 ] || { k=$((k + 1)); [ $k -le 40 ] || exit 4; stat $p "$F/%n$e" -- "$@" || w=3; n=0; }
+    done
+    [ $n = 0 ] || [ $# = 0 ] || stat $p "$F/%n$e" -- "$@" || w=3
+    exit $w
+  ) 2>&1
+  c "$1" $?
+}
+"#;
+
 /// The shell text of looks that share a process; it leaves no variable behind.
 pub(super) fn text(shared: &Shared, asks: &[Ask]) -> String {
     let members = shared
@@ -197,6 +224,7 @@ pub(super) fn text(shared: &Shared, asks: &[Ask]) -> String {
 fn files<'a>(members: impl Iterator<Item = (usize, &'a Ask)>, common: &str) -> String {
     let mut text = String::from(MARKS);
     text.push_str(STAT_ONE);
+    text.push_str(LIST);
     let _ = writeln!(
         text,
         "h() {{ o \"$1\"; if [ -e \"$4\" ] && [ ! -f \"$4\" ]; then r={NOT_REGULAR}; else \"$2\" -c \"$3\" -- \"$4\" 2>&1; r=$?; fi; c \"$1\" $r; }}\nset --"
@@ -218,11 +246,10 @@ fn files<'a>(members: impl Iterator<Item = (usize, &'a Ask)>, common: &str) -> S
                 };
                 let _ = writeln!(text, "h {index} {tool} {count} {}", sh(path));
             }
-            Ask::Slice { .. }
-            | Ask::List { .. }
-            | Ask::Digest { .. }
-            | Ask::Run(_)
-            | Ask::Instance => {}
+            Ask::List { path } => {
+                let _ = writeln!(text, "d {index} {}", sh(path));
+            }
+            Ask::Slice { .. } | Ask::Digest { .. } | Ask::Run(_) | Ask::Instance => {}
         }
     }
     let _ = writeln!(

@@ -315,6 +315,7 @@ fn an_entry_that_goes_away_is_no_entry_and_anything_else_is_unknown() {
         Observed::Unknown(_)
     ));
     assert!(matches!(seen(124, entry), Observed::Unknown(r) if r.kind == ReasonKind::Timeout));
+    assert!(matches!(seen(4, entry), Observed::Unknown(r) if r.kind == ReasonKind::CapReached));
     assert_eq!(seen(1, "cd: No such file or directory\n"), Observed::Absent);
 }
 
