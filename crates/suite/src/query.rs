@@ -52,8 +52,10 @@ impl Query {
         }
         found.ok_or_else(|| {
             let known = || registry::kinds().iter().map(|kind| kind.name);
+            // `on` is like `os`, and is none.
             let typo = entries
                 .iter()
+                .filter(|(key, _)| key.name != "on")
                 .find_map(|(key, _)| Some((key, did_you_mean(&key.name, known())?)));
             match (typo, entries.iter().find(|(key, _)| key.name != "on")) {
                 (Some((key, help)), _) => (
