@@ -73,7 +73,7 @@ impl Reference {
             .wanted()
             .iter()
             .map(|wanted| {
-                let records = evidence.rounds.iter().flat_map(|round| &round.facts);
+                let mut records = evidence.rounds.iter().flat_map(|round| &round.facts);
                 records
                     .rfind(|record| {
                         record.role == wanted.role
