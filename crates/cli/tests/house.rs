@@ -143,7 +143,7 @@ fn every_path_that_our_documents_name_exists() {
         let text = std::fs::read_to_string(root.join(document)).unwrap();
         for word in text.split('`').skip(1).step_by(2) {
             let first = word.split('/').next().unwrap_or_default();
-            let ours = ["crates", "suites", "fixtures", "testenv", "ci"].contains(&first)
+            let ours = ["crates", "suites", "fixtures", "testenv", "ci", "docs"].contains(&first)
                 && word.contains('/');
             if ours && !word.contains(['*', '<', ' ', '{', '…']) {
                 assert!(root.join(word).exists(), "{document} names {word}");
