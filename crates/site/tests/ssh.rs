@@ -205,7 +205,7 @@ async fn a_hung_look_behind_ssh_is_ended_on_the_node() {
     let start = Instant::now();
     let gathered = session.gather(&wanted, &Silent, &cancel).await;
     assert!(
-        start.elapsed() < Duration::from_secs(8),
+        start.elapsed() < Duration::from_secs(45),
         "{:?}",
         start.elapsed()
     );
