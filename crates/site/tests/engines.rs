@@ -304,7 +304,7 @@ async fn a_node_that_stops_in_the_middle_is_stopped(
     let session = Session::open(&site, options()).await.unwrap();
     let wanted = [look(
         "system",
-        vec![sh("echo before"), long("sleep 30"), sh("echo after")],
+        vec![sh("echo before"), long("sleep 300"), sh("echo after")],
     )];
     let cancel = CancellationToken::new();
     let name = node.name.clone();

@@ -76,11 +76,17 @@ fn four_kilobytes_of_anything_are_refused_or_judged_at_once(
     let closers: String = closers.collect();
     for count in [10, 20, 90, 300, 4096 / piece.len() - end.len()] {
         let (_, took) = on_a_small_stack(piece.repeat(count) + end);
-        assert!(took < Duration::from_secs(60), "{piece} × {count}: {took:?}");
+        assert!(
+            took < Duration::from_secs(60),
+            "{piece} × {count}: {took:?}"
+        );
         let count = count / 2;
         let closed = piece.repeat(count) + "a.b" + end + &closers.repeat(count);
         let (_, took) = on_a_small_stack(closed);
-        assert!(took < Duration::from_secs(60), "{piece} × {count}: {took:?}");
+        assert!(
+            took < Duration::from_secs(60),
+            "{piece} × {count}: {took:?}"
+        );
     }
 }
 
