@@ -116,6 +116,11 @@ impl Answers {
         self.map.extend(other.map);
     }
 
+    /// Whether somebody looked and got no answer.
+    pub fn is_missing(&self, ask: &Ask) -> bool {
+        matches!(self.map.get(ask), Some(Answer::Missing(_)))
+    }
+
     /// Whether somebody already looked.
     pub fn contains(&self, ask: &Ask) -> bool {
         self.map.contains_key(ask)

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::answer::Answers;
 use crate::ask::Ask;
+use crate::reads::Reads;
 use crate::secret::Key;
 
 /// What a kind may know beside the answers.
@@ -40,6 +41,24 @@ pub trait Fact: Serialize + DeserializeOwned + JsonSchema + Debug {
     /// What the answers say; or what they make it possible to look at next.
     /// Asked twice at the most, the second time with all answers.
     fn read(query: &Self::Query, answers: &Answers, context: &Context) -> Reading<Self>;
+
+    /// What to look at first when only these fields are read; the others may be
+    /// [`unread`](crate::reads::unread). Worth a word where a field costs processes.
+    fn asks_for(query: &Self::Query, reads: &Reads) -> Vec<Ask> {
+        let _ = reads;
+        Self::asks(query)
+    }
+
+    /// [`Fact::read`] of looks that [`Fact::asks_for`] asked for.
+    fn read_for(
+        query: &Self::Query,
+        reads: &Reads,
+        answers: &Answers,
+        context: &Context,
+    ) -> Reading<Self> {
+        let _ = reads;
+        Self::read(query, answers, context)
+    }
 
     /// The command with which an operator looks by hand on the node.
     fn by_hand(query: &Self::Query) -> String;

@@ -19,6 +19,7 @@ pub mod open_map;
 pub mod parse;
 pub mod proc_table;
 pub mod quote;
+pub mod reads;
 #[cfg(test)]
 mod reference;
 pub mod registry;
@@ -33,5 +34,6 @@ pub use ask::{Ask, Batch, Command, End};
 pub use content::ContentPolicy;
 pub use fact::{Context, Fact, Reading};
 pub use open_map::OpenMap;
+pub use reads::Reads;
 pub use registry::{Kind, Probe, QueryError, Wanted, kinds};
 pub use secret::{Fingerprint, Key, Secret};

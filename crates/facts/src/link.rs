@@ -31,8 +31,9 @@ pub(crate) fn opened(ask: &Ask) -> Option<&str> {
     }
 }
 
-/// The shell text of the section. A record is a line of the look's number and the path.
-pub(crate) fn text(asks: &[Ask]) -> String {
+/// The shell text of the section; `limit` stands before each program that it starts.
+/// A record is a line of the look's number and the path.
+pub(crate) fn text(asks: &[Ask], limit: &str) -> String {
     let mut words = String::new();
     for (index, ask) in asks.iter().enumerate() {
         if let Some(path) = opened(ask) {
@@ -44,7 +45,7 @@ pub(crate) fn text(asks: &[Ask]) -> String {
     }
     format!(
         "b {SECTION}\nfor q in{words}; do p=${{q#*:}}; t=$p; while [ -n \"$t\" ]; do \
-         if [ -L \"$t\" ]; then printf '%s ' \"${{q%%:*}}\"; timeout -k 1 5 readlink -f -- \"$p\" 2>/dev/null || echo; break; fi; \
+         if [ -L \"$t\" ]; then printf '%s ' \"${{q%%:*}}\"; {limit}readlink -f -- \"$p\" 2>/dev/null || echo; break; fi; \
          t=${{t%/*}}; done; done </dev/null\ne {SECTION} 0\n"
     )
 }
@@ -103,7 +104,11 @@ mod tests {
     use std::process::{Command, Stdio};
 
     fn looked(asks: &[Ask]) -> script::Output {
-        let text = script::compose(asks, "0123456789abcdef0123456789abcdef");
+        let text = script::compose(
+            asks,
+            "0123456789abcdef0123456789abcdef",
+            script::Guard::Each,
+        );
         let mut child = Command::new("sh")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

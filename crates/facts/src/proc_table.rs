@@ -1,13 +1,13 @@
-//! The table of processes: one look, shared by every kind that asks for processes.
+//! The table of processes: looks that are shared by every kind that asks for processes.
 //!
 //! The number of forks does not grow with the number of processes, so all files
 //! of one sort come as one stream with `head`'s headers between them. What may
 //! stand in that stream decides how far it can be trusted:
 //!
-//! - `stat`, `status` and `cgroup` come first. A command name is 15 bytes at most,
+//! - The table itself is `stat`, `status` and `cgroup`. A command name is 15 bytes at most,
 //!   too short to hold a header; cgroup names have no newline. Nobody can forge them.
-//! - `exe` comes with names quoted by `stat` (GNU), or raw (busybox).
-//! - `cmdline` is the process's own text and comes last. When a header occurs twice
+//! - [`Part::Programs`]: `exe` comes with names quoted by `stat` (GNU), or raw (busybox).
+//! - [`Part::Arguments`]: `cmdline` is the process's own text. When a header occurs twice
 //!   or out of order, somebody forged it and no command line is believed.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -16,6 +16,7 @@ use runproof_model::{Observed, Reason, ReasonKind};
 
 use crate::answer::Answers;
 use crate::ask::{Ask, Command};
+use crate::reads;
 
 /// The most bytes that are taken of one `cmdline`; the text below says the same.
 const CMDLINE_CAP: usize = 32_768;
@@ -26,14 +27,29 @@ const KERNEL_THREAD: u64 = 0x0020_0000;
 /// `CAP_SYS_PTRACE`, which sees through `hidepid`.
 const CAP_SYS_PTRACE: u32 = 19;
 
-const TEXT: &str = r#"date +%s.%N
+/// `N` and `P` are the script's: the clock, and the process that started when it was read.
+const TABLE: &str = r#"printf '%s %s\n' "${N:-$(date +%s.%N)}" "${P:-self}"
 exec 3>&1
 e=$(exec head -v -c 65536 /proc/self/stat /proc/self/status /proc/self/mountinfo /etc/passwd /proc/[0-9]*/stat /proc/[0-9]*/status /proc/[0-9]*/cgroup 2>&1 >&3)
-printf '\n==> errors <==\n%s\n\n==> exe <==\n' "$e"
-QUOTING_STYLE=c stat -c '%u %U %N' /proc/[0-9]*/exe 2>/dev/null
-printf '\n==> argv <==\n'
-head -v -c 32768 /proc/[0-9]*/cmdline 2>/dev/null
-printf '\n==> end <==\n'"#;
+printf '\n==> errors <==\n%s\n\n==> end <==\n' "$e""#;
+
+const PROGRAMS: &str = r"QUOTING_STYLE=c stat -c '%u %U %N' /proc/[0-9]*/exe 2>/dev/null
+printf '\n==> end <==\n'";
+
+const ARGUMENTS: &str = r"head -v -c 32768 /proc/[0-9]*/cmdline 2>/dev/null
+printf '\n==> end <==\n'";
+
+/// What every look at processes ends with.
+const END: &str = "\n==> end <==\n";
+
+/// What not everybody needs of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The programs, and the names that the node's name service has for their users.
+    Programs,
+    /// The command lines.
+    Arguments,
+}
 
 /// A process.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,23 +76,46 @@ pub struct Proc {
     pub started: Observed<f64>,
 }
 
-/// The look, the same for all kinds.
-pub fn asks() -> Vec<Ask> {
-    vec![ask()]
+/// The looks at the table and at parts of it, the same for all kinds.
+pub fn asks(parts: &[Part]) -> Vec<Ask> {
+    let mut asks = vec![table()];
+    asks.extend(parts.iter().map(|part| match part {
+        Part::Programs => programs(),
+        Part::Arguments => arguments(),
+    }));
+    asks
 }
 
-fn ask() -> Ask {
+fn table() -> Ask {
     Ask::Run(Command {
         cap: 16 << 20,
-        ..Command::new("processes", TEXT)
+        ..Command::new("processes", TABLE)
+    })
+}
+
+fn programs() -> Ask {
+    Ask::Run(Command::new("programs", PROGRAMS))
+}
+
+fn arguments() -> Ask {
+    Ask::Run(Command {
+        cap: 16 << 20,
+        ..Command::new("command-lines", ARGUMENTS)
     })
 }
 
 /// All processes that run on the node but our own probe, sorted by number.
 /// Unknown when some may be hidden from the account that looked.
 pub fn read(answers: &Answers) -> Observed<Vec<Proc>> {
-    match answers.run(&ask()) {
-        Ok(ran) => parse(&ran.out).into(),
+    let part = |ask: &Ask| -> Result<String, Reason> {
+        if answers.contains(ask) {
+            answers.run(ask).map(|ran| ran.out)
+        } else {
+            Err(reads::not_read())
+        }
+    };
+    match answers.run(&table()) {
+        Ok(ran) => parse(&ran.out, part(&programs()), part(&arguments())).into(),
         Err(reason) => Observed::Unknown(reason),
     }
 }
@@ -85,21 +124,22 @@ fn garbled(what: &str) -> Reason {
     Reason::new(ReasonKind::Garbled, format!("table of processes: {what}"))
 }
 
-fn parse(out: &str) -> Result<Vec<Proc>, Reason> {
-    let out = out
-        .strip_suffix("\n==> end <==\n")
-        .ok_or_else(|| garbled("it has no end"))?;
-    let (trusted, rest) = out
+/// A look's text without its end.
+fn whole(out: &str) -> Result<&str, Reason> {
+    out.strip_suffix(END)
+        .ok_or_else(|| garbled("it has no end"))
+}
+
+fn parse(
+    table: &str,
+    programs: Result<String, Reason>,
+    arguments: Result<String, Reason>,
+) -> Result<Vec<Proc>, Reason> {
+    let (trusted, errors) = whole(table)?
         .split_once("\n==> errors <==\n")
         .ok_or_else(|| garbled("a part is missing"))?;
-    let (errors, rest) = rest
-        .split_once("\n==> exe <==\n")
-        .ok_or_else(|| garbled("a part is missing"))?;
-    let (exe, argv) = rest
-        .split_once("\n==> argv <==\n")
-        .ok_or_else(|| garbled("a part is missing"))?;
-
-    let (now, streams) = trusted.split_once('\n').unwrap_or((trusted, ""));
+    let (clock, streams) = trusted.split_once('\n').unwrap_or((trusted, ""));
+    let (now, dated) = clock.split_once(' ').unwrap_or((clock, ""));
     let now: Option<f64> = now
         .trim_end_matches("%N")
         .trim_end_matches('.')
@@ -113,13 +153,25 @@ fn parse(out: &str) -> Result<Vec<Proc>, Reason> {
         ));
     }
     let me = files.me(errors)?;
-    // A process that started with the look dates all others: no boot time is
-    // needed, which containers are often lied to about.
-    let epoch = now.map(|now| now - ticks(me.start));
+    // A process that started when the clock was read dates all others: no boot time
+    // is needed, which containers are often lied to about.
+    let start = match dated {
+        "self" => Some(me.start),
+        pid => pid
+            .parse()
+            .ok()
+            .and_then(|pid: u32| parse_stat(files.stat.get(&pid)?))
+            .map(|stat| stat.start),
+    };
+    let epoch = now.zip(start).map(|(now, start)| now - ticks(start));
 
-    let names = files.user_names(exe);
-    let mut exes = parse_exe(exe);
-    let mut argvs = parse_argv(argv);
+    let programs = programs.as_deref().map_err(Clone::clone).and_then(whole);
+    let names = files.user_names(programs.as_deref().unwrap_or_default());
+    let mut exes = programs.and_then(parse_exe);
+    let mut argvs = arguments
+        .as_deref()
+        .map_err(Clone::clone)
+        .and_then(|text| parse_argv(whole(text)?));
     let mut table = Vec::with_capacity(files.stat.len());
     for (&pid, text) in &files.stat {
         let stat = parse_stat(text).ok_or_else(|| garbled("a stat line makes no sense"))?;

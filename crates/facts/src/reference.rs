@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::answer::Answers;
 use crate::ask::{Ask, Batch, Command, End};
-use crate::{kinds, script, testing};
+use crate::{Reads, kinds, script, testing};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -79,7 +79,7 @@ fn later(kind: &str) -> Vec<Ask> {
             let exe = std::env::current_exe().unwrap();
             let query = json!({"elf": exe.to_str().unwrap()});
             let probe = crate::registry::kind("elf").unwrap().probe(&query).unwrap();
-            let mut asks = next(&query, &testing::look(&probe.asks()));
+            let mut asks = next(&query, &testing::look(&probe.asks(&Reads::All)));
             asks.retain(|ask| matches!(ask, Ask::Run(_)));
             asks.push(Ask::Slice {
                 path: "/FILE".into(),
@@ -92,7 +92,9 @@ fn later(kind: &str) -> Vec<Ask> {
         "process" => vec![crate::environ::ask(1)],
         "unit" => {
             let mut asks = vec![Ask::read("/UNIT FILE OR DROP-IN")];
-            asks.extend(crate::proc_table::asks());
+            asks.extend(crate::proc_table::asks(&[
+                crate::proc_table::Part::Programs,
+            ]));
             asks.push(crate::environ::ask(1));
             asks
         }
@@ -107,11 +109,13 @@ fn next(query: &Value, answers: &Answers) -> Vec<Ask> {
         .unwrap();
     kind.probe(query)
         .unwrap()
-        .next(answers, &testing::context())
+        .next(&Reads::All, answers, &testing::context())
 }
 
 fn first(kind: &crate::Kind) -> Vec<Ask> {
-    kind.probe(&absolute(sample(kind.name))).unwrap().asks()
+    kind.probe(&absolute(sample(kind.name)))
+        .unwrap()
+        .asks(&Reads::All)
 }
 
 /// A type as an author of suites would say it.
@@ -373,7 +377,7 @@ fn the_page_about_the_footprint_is_that_of_the_code() {
     writeln!(
         text,
         "\n## The frame\n\nA script that looks at nothing; `BOUNDARY` stands for a random word.\n\n```sh\n{}```",
-        script::compose(&[], "BOUNDARY").as_str()
+        script::compose(&[], "BOUNDARY", script::Guard::Whole).as_str()
     )
     .unwrap();
     compare("footprint.md", &text);

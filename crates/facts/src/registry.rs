@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::answer::Answers;
 use crate::ask::Ask;
 use crate::fact::{Context, Fact, Reading};
+use crate::reads::Reads;
 
 /// A query that cannot be used. Completes the sentence "this query cannot be used: …".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,12 +42,12 @@ impl std::fmt::Debug for Kind {
 pub trait Probe: Send + Sync {
     /// The query in its canonical form: all defaults written out. Equal forms are one look.
     fn query(&self) -> Value;
-    /// What to look at first.
-    fn asks(&self) -> Vec<Ask>;
+    /// What to look at first for the fields that are read.
+    fn asks(&self, reads: &Reads) -> Vec<Ask>;
     /// What to look at next, after the first answers.
-    fn next(&self, answers: &Answers, context: &Context) -> Vec<Ask>;
+    fn next(&self, reads: &Reads, answers: &Answers, context: &Context) -> Vec<Ask>;
     /// The fact in the recorded form of [`Observed`].
-    fn read(&self, answers: &Answers, context: &Context) -> Value;
+    fn read(&self, reads: &Reads, answers: &Answers, context: &Context) -> Value;
     /// The command with which an operator looks by hand.
     fn by_hand(&self) -> String;
 }
@@ -109,6 +110,25 @@ pub struct Wanted {
     pub query: Value,
     /// How to look.
     pub probe: Arc<dyn Probe>,
+    /// Which of its fields somebody reads.
+    pub reads: Reads,
+}
+
+impl Wanted {
+    /// What to look at first.
+    pub fn asks(&self) -> Vec<Ask> {
+        self.probe.asks(&self.reads)
+    }
+
+    /// What to look at next, after the first answers.
+    pub fn next(&self, answers: &Answers, context: &Context) -> Vec<Ask> {
+        self.probe.next(&self.reads, answers, context)
+    }
+
+    /// The fact in the recorded form of [`Observed`].
+    pub fn read(&self, answers: &Answers, context: &Context) -> Value {
+        self.probe.read(&self.reads, answers, context)
+    }
 }
 
 impl std::fmt::Debug for Wanted {
@@ -222,19 +242,19 @@ where
         serde_json::to_value(&self.0).unwrap_or(Value::Null)
     }
 
-    fn asks(&self) -> Vec<Ask> {
-        F::asks(&self.0)
+    fn asks(&self, reads: &Reads) -> Vec<Ask> {
+        F::asks_for(&self.0, reads)
     }
 
-    fn next(&self, answers: &Answers, context: &Context) -> Vec<Ask> {
-        match F::read(&self.0, answers, context) {
+    fn next(&self, reads: &Reads, answers: &Answers, context: &Context) -> Vec<Ask> {
+        match F::read_for(&self.0, reads, answers, context) {
             Reading::Done(_) => Vec::new(),
             Reading::More(asks) => asks,
         }
     }
 
-    fn read(&self, answers: &Answers, context: &Context) -> Value {
-        let fact = match F::read(&self.0, answers, context) {
+    fn read(&self, reads: &Reads, answers: &Answers, context: &Context) -> Value {
+        let fact = match F::read_for(&self.0, reads, answers, context) {
             Reading::Done(fact) => fact,
             Reading::More(_) => Observed::unknown(ReasonKind::Defect, "a third look was asked for"),
         };
@@ -291,7 +311,7 @@ mod tests {
         let whole = kind
             .probe(&serde_json::json!({"gai": "/etc/gai.conf"}))
             .unwrap()
-            .read(&Answers::new(), &crate::testing::context());
+            .read(&Reads::All, &Answers::new(), &crate::testing::context());
         assert!(matches!(kind.believed(&whole), Cow::Borrowed(_)));
         let mut older = whole.clone();
         let gone = older.as_object().unwrap().keys().next().unwrap().clone();

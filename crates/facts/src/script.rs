@@ -1,10 +1,15 @@
 //! One script per node and round: composing it, and taking its output apart.
 //!
 //! The text goes to the standard input of one `sh`. Each look stands between
-//! two lines with a random boundary that the node's files cannot know, runs
-//! with its input closed and under its own `timeout`, and is cut at its cap.
-//! A look whose closing line is missing has no answer: a node that dies in the
-//! middle leaves unknowns, not absences.
+//! two lines with a random boundary that the node's files cannot know, and runs
+//! with its input closed. A look whose closing line is missing has no answer: a
+//! node that dies in the middle leaves unknowns, not absences.
+//!
+//! Processes on the node are what a check costs, and guarding a look costs as many
+//! as the look itself. So there are two ways ([`Guard`]): first all looks in one
+//! shell, bounded as a whole by who runs the script; and, when that did not come to
+//! its end, what is missing once more with every look under a `timeout` and a cap of
+//! its own, so that one that hangs or floods takes no other with it.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -24,88 +29,122 @@ use batch::Shared;
 
 const STAT: &str = "%f:%u:%g:%s:%Y:%h:%d:%i:%U:%G";
 
-/// What every script begins with: a known locale, zone and search path, low
-/// priority, and the functions of the looks.
-/// `b` opens a look, `e` closes it with its exit code. `Z` is set when `timeout` is
-/// busybox's, which kills one process and not those that it started: then a reader
-/// that waits for the end of a pipe has a time of its own.
+/// What every script begins with: a known locale, zone and search path, the clock, and
+/// the functions of the looks: `b` opens one, `e` closes it with its exit code. `N` is the
+/// clock at the start of process `P`: who knows when that process started in the kernel's
+/// count can date all others.
 const PRELUDE: &str = r#"LC_ALL=C TZ=UTC
 PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 export LC_ALL TZ PATH
 unset ENV BASH_ENV CDPATH
 umask 077
-Z=; [ /bin/busybox -ef "$(command -v timeout)" ] 2>/dev/null && Z=1
-renice -n 10 -p $$ >/dev/null 2>&1
 b() { printf '\n%s %s\n' "$B" "$1"; }
 e() { printf '\n%s %s %s\n' "$B" "$1" "$2"; }
+N=$(date +%s.%N 2>&1 </dev/null); r=$? P=$$
+export N P
+b now; printf '%s\n' "$N"; e now $r
 "#;
+
+/// `Z` is set when `timeout` is busybox's, which kills one process and not those that it
+/// started: then a reader that waits for the end of a pipe has a time of its own.
+const BUSYBOX: &str = r#"Z=; [ /bin/busybox -ef "$(command -v timeout)" ] 2>/dev/null && Z=1
+"#;
+
+/// How looks are kept from each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// One shell for all, and no bound but that of the whole script.
+    Whole,
+    /// Every look under its own time limit and cap.
+    Each,
+}
 
 /// The script for `asks`, with a boundary of at least 32 random hexadecimal digits.
 /// `Ask::Instance` is answered by the engine and is left out.
-pub fn compose(asks: &[Ask], boundary: &str) -> Zeroizing<String> {
+pub fn compose(asks: &[Ask], boundary: &str, guard: Guard) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(1024 + asks.len() * 160));
     text.push_str("B=");
     text.push_str(boundary);
     text.push('\n');
     text.push_str(PRELUDE);
-    text.push_str("b now; date +%s.%N 2>&1 </dev/null; e now $?\n");
-    text.push_str(&link::text(asks));
+    let limit = match guard {
+        Guard::Whole => "",
+        Guard::Each => {
+            text.push_str(BUSYBOX);
+            "timeout -k 1 5 "
+        }
+    };
+    text.push_str(&link::text(asks, limit));
+    if guard == Guard::Whole {
+        text.push_str("{\n");
+    }
     for shared in batch::shared(asks) {
-        match &shared {
-            Shared::Alone(index) => {
+        match (&shared, guard) {
+            (Shared::Alone(index), _) => {
                 if let Some(ask) = asks.get(*index) {
-                    let _ = writeln!(text, "b {index}\n{}\ne {index} $r", look(ask));
+                    let _ = writeln!(text, "b {index}\n{}\ne {index} $r", look(ask, guard));
                 }
             }
-            Shared::Files(_) | Shared::Each(_) | Shared::Blocks(_) => {
-                text.push_str(&batch::text(&shared, asks));
+            (Shared::Files(_) | Shared::Each(_) | Shared::Blocks(_), Guard::Whole) => {
+                text.push_str(&batch::whole(&shared, asks));
+            }
+            (Shared::Files(_) | Shared::Each(_) | Shared::Blocks(_), Guard::Each) => {
+                text.push_str(&batch::guarded(&shared, asks));
             }
         }
+    }
+    if guard == Guard::Whole {
+        text.push_str("} </dev/null 2>&1\n");
     }
     text.push_str("b end; e end 0\nexit 0\n");
     text
 }
 
 /// The shell text of one look; it leaves its exit code in `r`.
-fn look(ask: &Ask) -> String {
+fn look(ask: &Ask, guard: Guard) -> String {
+    let limit = |seconds: u16| match guard {
+        Guard::Whole => String::new(),
+        Guard::Each => format!("timeout -k 1 {seconds} "),
+    };
     match ask {
         // Always shared, see `batch`.
         Ask::Stat { .. } | Ask::Read { .. } | Ask::List { .. } | Ask::Instance => String::new(),
         Ask::Slice { path, offset, len } => {
             let path = sh(path);
             let first = offset + 1;
+            let limit = limit(10);
             format!(
                 "if [ -e {path} ] && [ ! -f {path} ]; then r={NOT_REGULAR}; \
-                 elif [ -r {path} ]; then timeout -k 1 10 tail -c +{first} -- {path} </dev/null 2>/dev/null | head -c {len}; r=$?; \
+                 elif [ -r {path} ]; then {limit}tail -c +{first} -- {path} </dev/null 2>/dev/null | head -c {len}; r=$?; \
                  else head -c 1 -- {path} </dev/null 2>&1; r=$?; [ $r = 0 ] && r=1; fi"
             )
         }
         Ask::Digest { path } => {
             let path = sh(path);
+            let limit = limit(30);
             format!(
                 "if [ -e {path} ] && [ ! -f {path} ]; then r={NOT_REGULAR}; \
-                 else timeout -k 1 30 sha256sum -- {path} </dev/null 2>&1; r=$?; fi"
+                 else {limit}sha256sum -- {path} </dev/null 2>&1; r=$?; fi"
             )
         }
         Ask::Run(command) => {
-            let mut line = format!(
-                "r=$( {{ {{ timeout -k 1 {} sh -c {} {}",
-                command.seconds,
-                sh(command.text),
-                command.name
-            );
+            let mut words = String::new();
             for arg in &command.args {
-                let _ = write!(line, " {}", sh(arg));
+                words.push(' ');
+                words.push_str(&sh(arg));
             }
-            let _ = write!(
-                line,
-                " </dev/null 2>&1 3>&- 4>&-; echo $? >&3; }} | $H head -c {} >&4; }} 3>&1 ) 4>&1",
-                u64::from(command.cap) + 1
-            );
+            if guard == Guard::Whole {
+                return format!("( set --{words}\n{}\n)\nr=$?", command.text);
+            }
             // The substitution's own standard output is the exit code; the look's goes to 4.
             format!(
-                "H=; [ -z \"$Z\" ] || H=\"timeout {}\"\n{{ {line}; }} 4>&1",
-                u32::from(command.seconds) + 1
+                "H=; [ -z \"$Z\" ] || H=\"timeout {}\"\n\
+                 {{ r=$( {{ {{ timeout -k 1 {} sh -c {} {}{words} </dev/null 2>&1 3>&- 4>&-; echo $? >&3; }} | $H head -c {} >&4; }} 3>&1 ) 4>&1; }} 4>&1",
+                u32::from(command.seconds) + 1,
+                command.seconds,
+                sh(command.text),
+                command.name,
+                u64::from(command.cap) + 1
             )
         }
     }

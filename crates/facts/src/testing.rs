@@ -8,6 +8,7 @@ use runproof_model::{Observed, Reason, ReasonKind};
 use crate::answer::Answers;
 use crate::ask::Ask;
 use crate::fact::{Context, Fact, Reading};
+use crate::reads::Reads;
 use crate::script;
 use crate::secret::Key;
 
@@ -30,7 +31,7 @@ pub fn look(asks: &[Ask]) -> Answers {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let text = script::compose(asks, boundary);
+    let text = script::compose(asks, boundary, script::Guard::Whole);
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(text.as_bytes()).unwrap();
     drop(stdin);
@@ -78,13 +79,14 @@ fn facts_by_hand() {
             .unwrap();
         let probe = kind.probe(&query).unwrap();
         let start = std::time::Instant::now();
-        let mut answers = look(&probe.asks());
-        let next = probe.next(&answers, &context());
+        let mut answers = look(&probe.asks(&Reads::All));
+        let next = probe.next(&Reads::All, &answers, &context());
         if !next.is_empty() {
             answers.extend(look(&next));
         }
         let took = start.elapsed();
-        let fact = serde_json::to_string_pretty(&probe.read(&answers, &context())).unwrap();
+        let fact =
+            serde_json::to_string_pretty(&probe.read(&Reads::All, &answers, &context())).unwrap();
         println!("{} {query} in {took:?}\n{fact}", kind.name);
     }
 }

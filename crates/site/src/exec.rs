@@ -18,8 +18,11 @@ use crate::random;
 use crate::sink::{Output, Sink};
 use crate::trouble::Trouble;
 
-/// `$1`: seconds, `$2`: mark. `timeout` is the net under us; a node without it still works.
-const WRAPPER: &str = "command -v timeout >/dev/null 2>&1 && exec timeout -k 2 \"$1\" sh -s \"$2\"; exec sh -s \"$2\"";
+/// `$1`: seconds, `$2`: mark. At a low priority, and with `timeout` as the net under us;
+/// a node without one of the two still works. Every step replaces the one before it.
+const WRAPPER: &str = r#"n=; command -v nice >/dev/null 2>&1 && n='nice -n 10'
+command -v timeout >/dev/null 2>&1 && exec $n timeout -k 2 "$1" sh -s "$2"
+exec $n sh -s "$2""#;
 /// How much later than we the node's own `timeout` strikes.
 const GRACE: u64 = 5;
 /// How long the killing may take.
@@ -55,6 +58,8 @@ exit 0
 pub(crate) struct Limits {
     /// It is ended after so long.
     pub time: Duration,
+    /// It is ended after so long when it has not said a word; at least `time`.
+    pub silent: Duration,
     /// It is ended after so many bytes.
     pub bytes: u64,
 }
@@ -136,10 +141,10 @@ async fn attempt(
             };
         }
     };
-    let words = command(limits.time, &mark);
+    let words = command(limits.silent, &mark);
     let text = self::script(script);
 
-    let how = watch(there, &words, &text, &sink, limits.time, cancel, &mark).await;
+    let how = watch(there, &words, &text, &sink, limits, cancel, &mark).await;
     let began = pid_of(&sink.head(PID_LINE), &mark).is_some();
     Ended {
         output: sink.into_output(),
@@ -155,12 +160,21 @@ async fn watch(
     words: &[String],
     text: &str,
     sink: &Sink,
-    time: Duration,
+    limits: Limits,
     cancel: &CancellationToken,
     mark: &str,
 ) -> Result<i32, Trouble> {
     let exec = there.exec(words, text.as_bytes(), sink);
     tokio::pin!(exec);
+    let late = async {
+        tokio::time::sleep(limits.time).await;
+        if limits.silent > limits.time && sink.head(1).is_empty() {
+            tokio::time::sleep(limits.silent - limits.time).await;
+            limits.silent
+        } else {
+            limits.time
+        }
+    };
     let early = tokio::select! {
         biased;
         () = cancel.cancelled() => Trouble::new(ReasonKind::Interrupted, "the run was stopped"),
@@ -168,7 +182,7 @@ async fn watch(
             Err(trouble) if trouble.reason.kind == ReasonKind::CapReached => trouble,
             Ok(_) | Err(_) => return how,
         },
-        () = tokio::time::sleep(time) => Trouble::new(
+        time = late => Trouble::new(
             ReasonKind::Timeout, format!("no end after {} s", time.as_secs_f64())),
     };
     if let Some(pid) = pid_of(&sink.head(PID_LINE), mark) {

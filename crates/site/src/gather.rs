@@ -12,7 +12,7 @@ use runproof_facts::ask::Ask;
 use runproof_facts::content::ContentPolicy;
 use runproof_facts::link;
 use runproof_facts::registry::Wanted;
-use runproof_facts::script::{Output, compose, take_apart};
+use runproof_facts::script::{Guard, Output, compose, take_apart};
 use runproof_model::site::{Engine, NodeRef};
 use runproof_model::{FactRecord, NodeRecord, Observed, Reason, ReasonKind, Role, Site};
 use serde_json::Value;
@@ -200,7 +200,7 @@ pub(crate) async fn gather(
     gathered.nodes.sort_by(|a, b| a.role.cmp(&b.role));
     for one in wanted {
         let fact = match seen_by_role.get(&one.role) {
-            Some(seen) => one.probe.read(&seen.answers, &session.options.context),
+            Some(seen) => one.read(&seen.answers, &session.options.context),
             None => unknown(nowhere.get(&one.role).cloned()),
         };
         gathered.facts.push(FactRecord {
@@ -242,7 +242,7 @@ async fn look_at(
     for role in &group.roles {
         progress.node_started(role);
     }
-    let asks = asks_of(group.wanted.iter().map(|wanted| wanted.probe.asks()));
+    let asks = asks_of(group.wanted.iter().map(|wanted| wanted.asks()));
     for role in &group.roles {
         progress.stage(role, Stage::First, asks.len());
     }
@@ -252,7 +252,7 @@ async fn look_at(
     let more = group
         .wanted
         .iter()
-        .map(|wanted| wanted.probe.next(&seen.answers, context));
+        .map(|wanted| wanted.next(&seen.answers, context));
     let mut more = asks_of(more);
     more.retain(|ask| !seen.answers.contains(ask));
     if !more.is_empty() {
@@ -348,25 +348,60 @@ async fn describe(session: &Session, target: &Target, stop: &CancellationToken) 
     }
 }
 
+/// All looks in one shell; and what is missing after that, because a look hung, flooded
+/// or broke the shell, once more with every look guarded.
 async fn run(session: &Session, target: &Target, asks: &[Ask], stop: &CancellationToken) -> Seen {
+    let (mut seen, why) = attempt(session, target, asks, Guard::Whole, stop).await;
+    let Some(why) = why else { return seen };
+    let left: Vec<Ask> = asks
+        .iter()
+        .filter(|ask| seen.answers.is_missing(ask))
+        .cloned()
+        .collect();
+    let spoilt = [
+        ReasonKind::Timeout,
+        ReasonKind::CapReached,
+        ReasonKind::Garbled,
+    ];
+    // A node that did not say a word does not say more when it is asked more carefully.
+    if left.is_empty() || seen.now.is_none() || !spoilt.contains(&why.kind) || stop.is_cancelled() {
+        return seen;
+    }
+    let (guarded, _) = attempt(session, target, &left, Guard::Each, stop).await;
+    seen.answers.extend(guarded.answers);
+    seen.now = seen.now.or(guarded.now);
+    seen.skew_s = seen.skew_s.or(guarded.skew_s);
+    seen.trouble = seen.trouble.and(guarded.trouble);
+    seen
+}
+
+/// One script at one place, and why it did not come to its end when it did not.
+async fn attempt(
+    session: &Session,
+    target: &Target,
+    asks: &[Ask],
+    guard: Guard,
+    stop: &CancellationToken,
+) -> (Seen, Option<Reason>) {
     let missing = |reason: Reason| {
         let mut answers = Answers::new();
         for ask in asks {
             answers.insert(ask.clone(), Answer::Missing(reason.clone()));
         }
-        Seen {
+        let seen = Seen {
             answers,
-            trouble: Some(reason),
+            trouble: Some(reason.clone()),
             ..Seen::default()
-        }
+        };
+        (seen, Some(reason))
     };
     let boundary = match random::word() {
         Ok(word) => word,
         Err(trouble) => return missing(trouble.reason),
     };
     let there = session.reach(target);
-    let script = compose(asks, &boundary);
-    let ended = exec::run(&there, &script, session.limits(), stop).await;
+    let script = compose(asks, &boundary, guard);
+    let ended = exec::run(&there, &script, session.limits(guard), stop).await;
     let output = ended.output.out.as_slice();
 
     // What explains a missing answer; looked into more closely only when one is missing.
@@ -388,13 +423,14 @@ async fn run(session: &Session, target: &Target, asks: &[Ask], stop: &Cancellati
     } = apart;
     link::take_back(&session.policy, &led, &mut answers);
     let first_byte = ended.output.first_byte.unwrap_or_else(SystemTime::now);
-    Seen {
+    let seen = Seen {
         answers,
         now,
         skew_s: now.map(|now| now - midpoint(ended.started, first_byte)),
         // The clock is the first thing that a script says.
-        trouble: (now.is_none() && !complete).then_some(reason),
-    }
+        trouble: (now.is_none() && !complete).then(|| reason.clone()),
+    };
+    (seen, (!complete).then_some(reason))
 }
 
 /// Why an answer would be missing, judged by how the script ended.

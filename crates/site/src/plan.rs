@@ -4,7 +4,7 @@ use runproof_facts::ask::{Ask, End};
 use runproof_facts::content::ContentPolicy;
 use runproof_facts::quote::sh;
 use runproof_facts::registry::Wanted;
-use runproof_facts::script::compose;
+use runproof_facts::script::{Guard, compose};
 use runproof_model::{Role, Site};
 
 use crate::door::Door;
@@ -54,7 +54,7 @@ pub(crate) fn planned(
     let words = exec::command(options.probe_timeout, MARK);
     let mut plans: Vec<Planned> = Vec::new();
     for group in &groups {
-        let asks = asks_of(group.wanted.iter().map(|wanted| wanted.probe.asks()));
+        let asks = asks_of(group.wanted.iter().map(|wanted| wanted.asks()));
         let allowed: Vec<Ask> = asks
             .iter()
             .filter(|ask| refused(policy, ask).is_none())
@@ -69,7 +69,7 @@ pub(crate) fn planned(
             .collect();
         let runs = allowed.iter().any(|ask| !matches!(ask, Ask::Instance));
         let script = if runs {
-            exec::script(&compose(&allowed, BOUNDARY)).to_string()
+            exec::script(&compose(&allowed, BOUNDARY, Guard::Whole)).to_string()
         } else {
             String::new()
         };

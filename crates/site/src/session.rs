@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use runproof_facts::content::ContentPolicy;
 use runproof_facts::fact::Context;
 use runproof_facts::registry::Wanted;
+use runproof_facts::script::Guard;
 use runproof_model::{Reason, ReasonKind, Site};
 use tokio_util::sync::CancellationToken;
 
@@ -201,11 +202,20 @@ impl Session {
         self.door.host.close().await;
     }
 
-    /// The bounds of one script.
-    pub(crate) fn limits(&self) -> Limits {
-        Limits {
-            time: self.options.probe_timeout,
-            bytes: self.options.output_cap,
+    /// The bounds of one script. One whose looks are not guarded leaves time and
+    /// memory for one whose looks are.
+    pub(crate) fn limits(&self, guard: Guard) -> Limits {
+        match guard {
+            Guard::Whole => Limits {
+                time: self.options.probe_timeout / 2,
+                silent: self.options.probe_timeout,
+                bytes: self.options.output_cap / 4,
+            },
+            Guard::Each => Limits {
+                time: self.options.probe_timeout,
+                silent: self.options.probe_timeout,
+                bytes: self.options.output_cap,
+            },
         }
     }
 

@@ -13,6 +13,7 @@ use std::sync::Mutex;
 
 use common::{look, options, role, sh, site, two_looks};
 use runproof_facts::ask::{Ask, Command};
+use runproof_facts::reads::Reads;
 use runproof_facts::registry::{Wanted, kind};
 use runproof_model::Role;
 use runproof_site::{
@@ -56,6 +57,7 @@ async fn a_real_kind_of_fact_is_gathered() {
         kind: kind.name,
         query: probe.query(),
         probe: probe.into(),
+        reads: Reads::All,
     }];
     let gathered = session
         .gather(&wanted, &Silent, &CancellationToken::new())

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use runproof_facts::Wanted;
+use runproof_facts::{Reads, Wanted};
 use runproof_model::observed::ABSENT_KEY;
 use runproof_model::site::NodeRef;
 use runproof_model::{Role, Site, Verdict, text};
@@ -385,6 +385,11 @@ impl<'a> Binder<'a> {
         item: Option<(&str, &Value)>,
     ) -> Result<Vec<(String, usize)>, Settled> {
         let mut facts = Vec::with_capacity(invariant.facts.0.len());
+        let mut read = Vec::new();
+        for expectation in &invariant.expect.0 {
+            let expr = expectation.compiled().map_err(|e| error(e.to_string()))?;
+            read.extend(expr.values());
+        }
         for (name, query) in invariant.facts.iter() {
             let kind = query.kind().map_err(|(_, message, _)| error(message))?;
             let role = match query.role().map_err(|(_, message)| error(message))? {
@@ -422,9 +427,19 @@ impl<'a> Binder<'a> {
                     kind: kind.name,
                     query: canonical,
                     probe: probe.into(),
+                    reads: Reads::nothing(),
                 });
                 wanted.len() - 1
             });
+            if let Some(one) = wanted.get_mut(at) {
+                for path in &read {
+                    if let Some((root, steps)) = path.split_first()
+                        && *root == name.value
+                    {
+                        one.reads.add(steps.iter().map(String::as_str));
+                    }
+                }
+            }
             facts.push((name.value.clone(), at));
         }
         Ok(facts)

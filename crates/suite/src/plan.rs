@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use runproof_facts::Wanted;
+use runproof_facts::{Reads, Wanted};
 use runproof_model::{Finding, Level, Verdict};
 use serde_json::Value;
 
@@ -104,6 +104,16 @@ impl Plan {
     /// Every fact that is needed, once, sorted by role, kind and query.
     pub fn wanted(&self) -> &[Wanted] {
         &self.wanted
+    }
+
+    /// The same with every field of every fact looked at, also those that no expectation
+    /// reads: for a recording, of which something else may be asked later.
+    #[must_use]
+    pub fn whole(mut self) -> Self {
+        for wanted in &mut self.wanted {
+            wanted.reads = Reads::All;
+        }
+        self
     }
 
     /// Whether there is nothing to judge.

@@ -7,7 +7,7 @@ use std::time::Instant;
 use clap::Args;
 use console::Style;
 use runproof_engine::{SiteKey, site_of};
-use runproof_facts::{Context, Wanted};
+use runproof_facts::{Context, Reads, Wanted};
 use runproof_model::observed::{ABSENT_KEY, UNKNOWN_KEY};
 use runproof_model::site::{Engine, Identity, NodeRef, Reach, Via};
 use runproof_model::{ExitCode, FactRecord, Reason, ReasonKind, Role, Site, text};
@@ -292,6 +292,7 @@ fn wanted(args: &LookArgs, library: &Library, site: &Site) -> Result<Wanted, Loa
             kind: kind.name,
             query: probe.query(),
             probe: probe.into(),
+            reads: Reads::All,
         }),
     }
 }

@@ -77,7 +77,7 @@ pub fn run(args: &RecordArgs, display: &DisplayOptions) -> ExitCode {
     let Target::Live(live) = &target else {
         return ExitCode::Usage;
     };
-    let plan = bind(&library, &live.file.site, &load::selection(&args.select));
+    let plan = bind(&library, &live.file.site, &load::selection(&args.select)).whole();
     if plan.wanted().is_empty() {
         message::error("there is nothing to record: no selected invariant looks at a node");
         return ExitCode::NothingChecked;

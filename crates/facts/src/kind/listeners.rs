@@ -11,15 +11,27 @@ use crate::answer::Answers;
 use crate::ask::{Ask, Command};
 use crate::fact::{Context, Fact, Reading};
 use crate::kind::Nothing;
-use crate::proc_table::{self, Proc};
+use crate::proc_table::{self, Part, Proc};
+use crate::reads::{self, Reads};
 
-/// The tables of sockets, and which process holds which socket. Two processes, however many
-/// there are on the node. Names that a process chose are escaped, so that none can forge a line;
-/// only lines that hold a socket or a directory's heading are let through.
-const TEXT: &str = r"head -v -c 8388608 /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6 2>&1
-printf '\n==> fds <==\n'
-QUOTING_STYLE=escape ls -ln /proc/[0-9]*/fd 2>&1 | grep -e '^/proc/[0-9]*/fd:$' -e ' -> socket:\[[0-9]*\]$' -e 'ermission denied$'
+/// The tables of sockets: one process.
+const TABLES: &str = r"head -v -c 8388608 /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6 2>&1
 printf '\n==> end <==\n'";
+
+/// Which process holds which socket. Two processes, however many there are on the node.
+/// Names that a process chose are escaped, so that none can forge a line; only lines that
+/// hold a socket or a directory's heading are let through.
+const HOLDERS: &str = r"QUOTING_STYLE=escape ls -ln /proc/[0-9]*/fd 2>&1 | grep -e '^/proc/[0-9]*/fd:$' -e ' -> socket:\[[0-9]*\]$' -e 'ermission denied$'
+printf '\n==> end <==\n'";
+
+/// The fields of a socket that its holder tells.
+const HELD: [&str; 5] = [
+    "sockets.pid",
+    "sockets.process",
+    "sockets.exe",
+    "sockets.unit",
+    "sockets.user",
+];
 
 /// The most bytes that are taken of one table; the text above says the same.
 const TABLE_CAP: usize = 8_388_608;
@@ -91,20 +103,40 @@ impl Fact for Listeners {
         Ok(())
     }
 
-    fn asks(_: &ListenersQuery) -> Vec<Ask> {
-        let mut asks = vec![ask()];
-        asks.extend(proc_table::asks());
+    fn asks(query: &ListenersQuery) -> Vec<Ask> {
+        Self::asks_for(query, &Reads::All)
+    }
+
+    fn asks_for(_: &ListenersQuery, reads: &Reads) -> Vec<Ask> {
+        let mut asks = vec![tables()];
+        if reads.want_any(&HELD) {
+            asks.push(holders());
+            asks.extend(proc_table::asks(&[Part::Programs]));
+        }
         asks
     }
 
-    fn read(_: &ListenersQuery, answers: &Answers, _: &Context) -> Reading<Self> {
-        let processes = proc_table::read(answers);
-        let sockets = answers
-            .run(&ask())
-            .and_then(|ran| parse(&ran.out))
-            .map(|look| sockets(&look, &processes));
+    fn read(query: &ListenersQuery, answers: &Answers, context: &Context) -> Reading<Self> {
+        Self::read_for(query, &Reads::All, answers, context)
+    }
+
+    fn read_for(
+        _: &ListenersQuery,
+        reads: &Reads,
+        answers: &Answers,
+        _: &Context,
+    ) -> Reading<Self> {
+        let out = |ask: &Ask| answers.run(ask).map(|ran| ran.out);
+        let entries = out(&tables()).and_then(|text| entries(&text));
+        let found = if reads.want_any(&HELD) {
+            let holders = out(&holders()).and_then(|text| Holders::parse(&text));
+            let processes = proc_table::read(answers);
+            entries.and_then(|entries| Ok(sockets(&entries, Some(&holders?), &processes)))
+        } else {
+            entries.map(|entries| sockets(&entries, None, &reads::unread()))
+        };
         Reading::Done(Observed::Known(Self {
-            sockets: sockets.into(),
+            sockets: found.into(),
         }))
     }
 
@@ -113,10 +145,17 @@ impl Fact for Listeners {
     }
 }
 
-fn ask() -> Ask {
+fn tables() -> Ask {
     Ask::Run(Command {
-        cap: 48 << 20,
-        ..Command::new("sockets", TEXT)
+        cap: 40 << 20,
+        ..Command::new("sockets", TABLES)
+    })
+}
+
+fn holders() -> Ask {
+    Ask::Run(Command {
+        cap: 16 << 20,
+        ..Command::new("holders", HOLDERS)
     })
 }
 
@@ -135,20 +174,33 @@ struct Entry {
     inode: u64,
 }
 
+/// Which processes hold which inode.
 #[derive(Debug, Default)]
-struct Look {
-    entries: Vec<Entry>,
-    /// Which processes hold which inode.
-    holders: BTreeMap<u64, BTreeSet<u32>>,
+struct Holders {
+    by_inode: BTreeMap<u64, BTreeSet<u32>>,
     /// Some processes did not show what they hold.
     hidden: bool,
 }
 
-fn parse(out: &str) -> Result<Look, Reason> {
-    let mut look = Look::default();
+impl Holders {
+    fn parse(out: &str) -> Result<Self, Reason> {
+        let text = out
+            .strip_suffix("\n==> end <==\n")
+            .ok_or_else(|| garbled("the list of their holders has no end"))?;
+        let mut holders = Self::default();
+        let mut pid: Option<u32> = None;
+        for line in text.lines() {
+            holders.line(line, &mut pid);
+        }
+        Ok(holders)
+    }
+}
+
+/// The sockets that wait, of all tables.
+fn entries(out: &str) -> Result<Vec<Entry>, Reason> {
+    let mut entries = Vec::new();
     let mut part = "";
     let mut seen: BTreeSet<&str> = BTreeSet::new();
-    let mut pid: Option<u32> = None;
     let mut length = 0;
     for line in out.lines() {
         length += line.len() + 1;
@@ -185,41 +237,39 @@ fn parse(out: &str) -> Result<Look, Reason> {
             "/proc/net/tcp6" => ("tcp", true),
             "/proc/net/udp" => ("udp", false),
             "/proc/net/udp6" => ("udp", true),
-            "fds" => {
-                holder(line, &mut pid, &mut look);
-                continue;
-            }
             _ => continue,
         };
         match entry(line, protocol, six) {
-            Some(found) => look.entries.extend(found),
+            Some(found) => entries.extend(found),
             None => return Err(garbled("a line of a table makes no sense")),
         }
     }
-    let complete = ["/proc/net/tcp", "/proc/net/udp", "fds", "end"];
+    let complete = ["/proc/net/tcp", "/proc/net/udp", "end"];
     if complete.iter().all(|part| seen.contains(part)) {
-        Ok(look)
+        Ok(entries)
     } else {
         Err(garbled("a part is missing"))
     }
 }
 
-/// A line of `ls -ln /proc/[0-9]*/fd`.
-fn holder(line: &str, pid: &mut Option<u32>, look: &mut Look) {
-    if line.ends_with("ermission denied") {
-        look.hidden = true;
-    } else if let Some(number) = line
-        .strip_prefix("/proc/")
-        .and_then(|rest| rest.strip_suffix("/fd:"))
-    {
-        *pid = number.parse().ok();
-    } else if let Some((link, inode)) = line.rsplit_once(" -> socket:[")
+impl Holders {
+    /// A line of `ls -ln /proc/[0-9]*/fd`.
+    fn line(&mut self, line: &str, pid: &mut Option<u32>) {
+        if line.ends_with("ermission denied") {
+            self.hidden = true;
+        } else if let Some(number) = line
+            .strip_prefix("/proc/")
+            .and_then(|rest| rest.strip_suffix("/fd:"))
+        {
+            *pid = number.parse().ok();
+        } else if let Some((link, inode)) = line.rsplit_once(" -> socket:[")
         // busybox shows names as they are, and a file may be called `x -> socket:[7]`.
         && !link.contains(" -> ")
         && let Some(inode) = inode.strip_suffix(']').and_then(|n| n.parse().ok())
         && let Some(pid) = *pid
-    {
-        look.holders.entry(inode).or_default().insert(pid);
+        {
+            self.by_inode.entry(inode).or_default().insert(pid);
+        }
     }
 }
 
@@ -271,20 +321,23 @@ fn address(text: &str, six: bool) -> Option<(IpAddr, u16)> {
     Some((addr, port))
 }
 
-fn sockets(look: &Look, processes: &Observed<Vec<Proc>>) -> Vec<Socket> {
+/// The sockets, sorted; without holders nobody asked who holds them.
+fn sockets(
+    entries: &[Entry],
+    holders: Option<&Holders>,
+    processes: &Observed<Vec<Proc>>,
+) -> Vec<Socket> {
     let by_pid: Observed<BTreeMap<u32, &Proc>> = processes
         .as_ref()
         .map(|processes| processes.iter().map(|p| (p.pid, p)).collect());
-    let four: BTreeSet<(&str, u16)> = look
-        .entries
+    let four: BTreeSet<(&str, u16)> = entries
         .iter()
         .filter(|e| !e.six && e.addr.is_unspecified())
         .map(|e| (e.protocol, e.port))
         .collect();
-    let mut found: Vec<Socket> = look
-        .entries
+    let mut found: Vec<Socket> = entries
         .iter()
-        .map(|entry| socket(entry, look, &by_pid, &four))
+        .map(|entry| socket(entry, holders, &by_pid, &four))
         .collect();
     found.sort_by(|a, b| {
         (&a.protocol, a.port, a.family, &a.address).cmp(&(
@@ -299,7 +352,7 @@ fn sockets(look: &Look, processes: &Observed<Vec<Proc>>) -> Vec<Socket> {
 
 fn socket(
     entry: &Entry,
-    look: &Look,
+    holders: Option<&Holders>,
     processes: &Observed<BTreeMap<u32, &Proc>>,
     four: &BTreeSet<(&str, u16)>,
 ) -> Socket {
@@ -313,7 +366,10 @@ fn socket(
             "the kernel's table does not show whether it is for IPv6 only",
         ),
     };
-    let pid = pid(entry, look, processes);
+    let pid = match holders {
+        Some(holders) => pid(entry, holders, processes),
+        None => reads::unread(),
+    };
     let process = pid.clone().and_then(|pid| match processes {
         Observed::Known(processes) => match processes.get(&pid) {
             Some(process) => Observed::Known((*process).clone()),
@@ -340,9 +396,14 @@ fn socket(
 }
 
 /// The process that a socket belongs to.
-fn pid(entry: &Entry, look: &Look, processes: &Observed<BTreeMap<u32, &Proc>>) -> Observed<u32> {
-    let Some(holders) = look.holders.get(&entry.inode) else {
-        let detail = if look.hidden {
+fn pid(
+    entry: &Entry,
+    holders: &Holders,
+    processes: &Observed<BTreeMap<u32, &Proc>>,
+) -> Observed<u32> {
+    let hidden = holders.hidden;
+    let Some(holders) = holders.by_inode.get(&entry.inode) else {
+        let detail = if hidden {
             "this account may not see who holds the socket"
         } else {
             "held by the kernel or by a process outside this node"
@@ -371,11 +432,10 @@ fn pid(entry: &Entry, look: &Look, processes: &Observed<BTreeMap<u32, &Proc>>) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secret::Key;
     use proptest::prelude::*;
     use rstest::rstest;
 
-    const TABLES: &str = "==> /proc/net/tcp <==
+    const SAMPLE: &str = "==> /proc/net/tcp <==
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:18EB 00000000:0000 0A 00000000:00000000 00:00000000 00000000   105        0 1067 1 000000004a1d9d0d 100 0 0 10 0
    1: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1068 1 000000004a1d9d0d 100 0 0 10 0
@@ -394,8 +454,12 @@ mod tests {
 15782: 3500007F:9999 0100007F:0035 01 00000000:00000000 00:00000000 00000000   101        0 1075 2 0000000050292096 0
 ";
 
-    fn look(fds: &str) -> String {
-        format!("{TABLES}\n==> fds <==\n{fds}\n==> end <==\n")
+    fn whole(text: &str) -> String {
+        format!("{text}\n==> end <==\n")
+    }
+
+    fn sample() -> Vec<Entry> {
+        entries(&whole(SAMPLE)).unwrap()
     }
 
     fn proc(pid: u32, ppid: u32, name: &str) -> Proc {
@@ -418,21 +482,20 @@ mod tests {
         let line = "   0: 0100007F:18EB 00000000:0000 0A 00000000:00000000 00:00000000 00000000   105        0 1067 1 0 100 0 0 10 0\n";
         let lines = line.repeat(TABLE_CAP / line.len());
         let head = "==> /proc/net/tcp <==\n";
-        let cut = look("").replacen(head, &format!("{head}{lines}"), 1);
-        assert_eq!(parse(&cut).unwrap_err().kind, ReasonKind::CapReached);
+        let cut = whole(SAMPLE).replacen(head, &format!("{head}{lines}"), 1);
+        assert_eq!(entries(&cut).unwrap_err().kind, ReasonKind::CapReached);
     }
 
     #[test]
     fn a_file_named_like_a_socket_holds_none() {
         let fds = "/proc/7/fd:\nlr-x------    1 0        0               64 Nov 21 04:46 5 -> /tmp/a?x -> socket:[1067]\n";
-        let look = parse(&look(fds)).unwrap();
-        assert!(look.holders.is_empty(), "{look:?}");
+        let holders = Holders::parse(&whole(fds)).unwrap();
+        assert!(holders.by_inode.is_empty(), "{holders:?}");
     }
 
     #[test]
     fn the_tables_are_read_with_their_byte_order() {
-        let look = parse(&look("")).unwrap();
-        let found: Vec<String> = sockets(&look, &Observed::Known(vec![]))
+        let found: Vec<String> = sockets(&sample(), None, &reads::unread())
             .iter()
             .map(|s| {
                 format!(
@@ -483,8 +546,8 @@ mod tests {
             proc(77, 1, "server"),
             proc(78, 77, "server"),
         ];
-        let look = parse(&look(fds)).unwrap();
-        let found = sockets(&look, &Observed::Known(processes));
+        let holders = Holders::parse(&whole(fds)).unwrap();
+        let found = sockets(&sample(), Some(&holders), &Observed::Known(processes));
         let socket = found.iter().find(|s| s.port == 6379).unwrap();
         assert_eq!(socket.pid.known().copied(), pid);
         match pid {
@@ -498,47 +561,29 @@ mod tests {
 
     #[test]
     fn a_kernel_without_ipv6_has_fewer_tables() {
-        let text = "==> /proc/net/tcp <==\nhead: cannot open '/proc/net/tcp6' for reading: No such file or directory\n==> /proc/net/udp <==\n==> fds <==\n==> end <==\n";
-        assert!(parse(text).unwrap().entries.is_empty());
+        let text = "==> /proc/net/tcp <==\nhead: cannot open '/proc/net/tcp6' for reading: No such file or directory\n==> /proc/net/udp <==\n==> end <==\n";
+        assert!(entries(text).unwrap().is_empty());
     }
 
     #[rstest]
     #[case::cut("==> /proc/net/tcp <==\n")]
     #[case::refused(
-        "head: cannot open '/proc/net/tcp' for reading: Permission denied\n==> /proc/net/udp <==\n==> fds <==\n==> end <==\n"
+        "head: cannot open '/proc/net/tcp' for reading: Permission denied\n==> /proc/net/udp <==\n==> end <==\n"
     )]
-    #[case::garbage(
-        "==> /proc/net/tcp <==\nhello\n==> /proc/net/udp <==\n==> fds <==\n==> end <==\n"
-    )]
+    #[case::garbage("==> /proc/net/tcp <==\nhello\n==> /proc/net/udp <==\n==> end <==\n")]
     fn half_a_look_says_nothing(#[case] text: &str) {
-        assert!(parse(text).is_err());
+        assert!(entries(text).is_err());
+        assert!(Holders::parse(text.trim_end()).is_err());
     }
 
     #[test]
     fn the_real_look_finds_our_own_socket() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let mut answers = Answers::new();
-        for ask in Listeners::asks(&ListenersQuery {
-            listeners: Nothing {},
-        }) {
-            let Ask::Run(command) = &ask else {
-                panic!("not a command")
-            };
-            let out = std::process::Command::new("sh")
-                .args(["-c", command.text, command.name])
-                .output()
-                .unwrap();
-            answers = answers.with(ask, 0, out.stdout);
-        }
-        let context = Context {
-            key: Key::new([0; 32]),
-        };
         let query = ListenersQuery {
             listeners: Nothing {},
         };
-        let Reading::Done(Observed::Known(fact)) = Listeners::read(&query, &answers, &context)
-        else {
+        let Observed::Known(fact) = crate::testing::fact::<Listeners>(&query) else {
             panic!("nothing")
         };
         let sockets = fact.sockets.known().unwrap();
@@ -547,10 +592,34 @@ mod tests {
         assert!(ours.loopback && !ours.wildcard);
     }
 
+    #[test]
+    fn who_reads_only_ports_costs_one_look_and_knows_no_holder() {
+        let query = ListenersQuery {
+            listeners: Nothing {},
+        };
+        let mut reads = Reads::nothing();
+        reads.add(["sockets", "*", "port"]);
+        let asks = Listeners::asks_for(&query, &reads);
+        assert_eq!(asks.len(), 1);
+        let answers = Answers::new().with(asks[0].clone(), 0, whole(SAMPLE));
+        let context = crate::testing::context();
+        let Reading::Done(Observed::Known(fact)) =
+            Listeners::read_for(&query, &reads, &answers, &context)
+        else {
+            panic!("nothing")
+        };
+        for socket in fact.sockets.known().unwrap() {
+            assert!(
+                matches!(&socket.process, Observed::Unknown(r) if r.kind == ReasonKind::NotRecorded)
+            );
+        }
+    }
+
     proptest! {
         #[test]
         fn no_text_makes_it_panic(text in "( *0: [0-9A-F]{0,33}:[0-9A-Fé]{0,5} [0-9A-F]{0,33}:[0-9A-F]{4} 0A \\PC{0,40}\n)?\\PC{0,80}") {
-            let _ = parse(&format!("==> /proc/net/tcp6 <==\n{text}\n==> end <==\n"));
+            let _ = entries(&format!("==> /proc/net/tcp6 <==\n{text}\n==> end <==\n"));
+            let _ = Holders::parse(&whole(&text));
         }
     }
 }

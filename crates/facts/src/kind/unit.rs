@@ -15,8 +15,9 @@ use crate::fact::{Context, Fact, Reading};
 use crate::open_map::OpenMap;
 use crate::parse::systemd::name::UnitName;
 use crate::parse::systemd::show::Properties;
-use crate::proc_table;
+use crate::proc_table::{self, Part};
 use crate::quote::sh;
+use crate::reads::{self, Reads};
 use crate::secret::Secret;
 
 use look::Look;
@@ -189,6 +190,15 @@ pub struct Running {
     pub started: Observed<f64>,
 }
 
+/// The fields that need the contents of the unit's files.
+const ON_DISK: [&str; 4] = ["disk", "exec_start", "standard_output", "standard_error"];
+/// The fields that need the list of the unit's files where the manager does not answer.
+const INSTEAD_OF_MANAGER: [&str; 3] = ["exists", "fragment_path", "drop_in_paths"];
+/// The fields that need the table of processes.
+const OF_TABLE: [&str; 2] = ["running.exe", "running.started"];
+/// The fields that need the environment of the process.
+const OF_ENVIRONMENT: [&str; 2] = ["running.environment", "running.secret_environment"];
+
 impl Fact for Unit {
     const KIND: &'static str = "unit";
     const ABOUT: &'static str = "A systemd unit: state, commands, user, environment and files as the manager loaded them, as they stand on disk, and as its process runs.";
@@ -202,28 +212,66 @@ impl Fact for Unit {
     }
 
     fn asks(query: &UnitQuery) -> Vec<Ask> {
-        match UnitName::new(&query.unit) {
-            Ok(unit) => vec![manager::ask(&unit), files::ask(&unit)],
-            Err(_) => Vec::new(),
+        Self::asks_for(query, &Reads::All)
+    }
+
+    fn asks_for(query: &UnitQuery, reads: &Reads) -> Vec<Ask> {
+        let Ok(unit) = UnitName::new(&query.unit) else {
+            return Vec::new();
+        };
+        let mut asks = vec![manager::ask(&unit)];
+        if reads.want_any(&ON_DISK) {
+            asks.push(files::ask(&unit));
         }
+        // The table is the same for all units, so it does not wait for the manager's word.
+        if reads.want_any(&OF_TABLE) {
+            asks.extend(proc_table::asks(&[Part::Programs]));
+        }
+        asks
     }
 
     fn read(query: &UnitQuery, answers: &Answers, context: &Context) -> Reading<Self> {
+        Self::read_for(query, &Reads::All, answers, context)
+    }
+
+    fn read_for(
+        query: &UnitQuery,
+        reads: &Reads,
+        answers: &Answers,
+        context: &Context,
+    ) -> Reading<Self> {
         let unit = match UnitName::new(&query.unit) {
             Ok(unit) => unit,
             Err(why) => return Reading::Done(Observed::unknown(ReasonKind::Defect, why)),
         };
         let shown = manager::read(answers, &unit);
-        let listed = files::listed(answers, &unit);
+        // Where the manager is silent, the files tell whether the unit is there at all.
+        let on_disk =
+            reads.want_any(&ON_DISK) || (shown.is_err() && reads.want_any(&INSTEAD_OF_MANAGER));
+        if on_disk && !answers.contains(&files::ask(&unit)) {
+            return Reading::More(vec![files::ask(&unit)]);
+        }
+        let listed = if on_disk {
+            files::listed(answers, &unit)
+        } else {
+            Err(reads::not_read())
+        };
         let pid = shown
             .as_ref()
             .ok()
             .and_then(Option::as_ref)
             .map_or(Observed::Absent, main_pid);
-        let mut more = listed.as_ref().map(files::Files::asks).unwrap_or_default();
+        let mut more = Vec::new();
+        if reads.want_any(&ON_DISK) {
+            more.extend(listed.as_ref().map(files::Files::asks).unwrap_or_default());
+        }
         if let Observed::Known(pid) = pid {
-            more.extend(proc_table::asks());
-            more.push(environ::ask(pid));
+            if reads.want_any(&OF_TABLE) {
+                more.extend(proc_table::asks(&[Part::Programs]));
+            }
+            if reads.want_any(&OF_ENVIRONMENT) {
+                more.push(environ::ask(pid));
+            }
         }
         more.retain(|ask| !answers.contains(ask));
         if !more.is_empty() {
@@ -249,10 +297,12 @@ impl Fact for Unit {
             Ok(None) => fact.exists = Observed::Known(false),
             Err(_) => {
                 // The manager is silent, but a file that we saw is there.
-                if let Observed::Known(disk) = &disk {
+                if let Ok(files) = &listed
+                    && let Some(path) = &files.fragment
+                {
                     fact.exists = Observed::Known(true);
-                    fact.fragment_path = Observed::Known(disk.fragment_path.clone());
-                    fact.drop_in_paths = Observed::Known(disk.drop_in_paths.clone());
+                    fact.fragment_path = Observed::Known(path.clone());
+                    fact.drop_in_paths = Observed::Known(files.drop_ins.clone());
                 }
             }
         }
@@ -260,7 +310,7 @@ impl Fact for Unit {
             (Err(reason), _) => Observed::Unknown(reason.clone()),
             (Ok(_), Observed::Unknown(reason)) => Observed::Unknown(reason),
             (Ok(_), Observed::Absent) => Observed::Absent,
-            (Ok(_), Observed::Known(pid)) => look.running(answers, pid),
+            (Ok(_), Observed::Known(pid)) => look.running(reads, answers, pid),
         };
         fact.disk = disk;
         Reading::Done(Observed::Known(fact))

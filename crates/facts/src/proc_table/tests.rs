@@ -1,7 +1,16 @@
 use super::*;
 use proptest::prelude::*;
 use rstest::rstest;
-use std::process::Command as Process;
+
+/// The three looks as one text.
+fn parse(out: &str) -> Result<Vec<Proc>, Reason> {
+    let mut parts = out.split(BETWEEN).map(str::to_owned);
+    let mut part = || parts.next().unwrap_or_default();
+    super::parse(&part(), Ok(part()), Ok(part()))
+}
+
+/// What stands between two looks.
+const BETWEEN: &str = "\n<next look>\n";
 
 /// A table of two processes; `cmdlines` is the last stream.
 fn output(cmdlines: &str) -> String {
@@ -12,7 +21,7 @@ fn output(cmdlines: &str) -> String {
         format!("Name:\t{name}\nUid:\t0\t{uid}\t0\t0\nCapEff:\t0000000000000000\n")
     };
     format!(
-        "1700000000.500000000\n\
+        "1700000000.500000000 self\n\
          ==> /proc/self/stat <==\n{}\n==> /proc/self/status <==\n{}\n\
          ==> /proc/self/mountinfo <==\n22 27 0:20 / /proc rw,nosuid - proc proc rw\n\n\
          ==> /etc/passwd <==\nroot:x:0:0::/root:/bin/sh\ngbuser:x:1000:1000::/:/bin/sh\n\n\
@@ -20,8 +29,8 @@ fn output(cmdlines: &str) -> String {
          ==> /proc/1/status <==\n{}\n==> /proc/12/status <==\n{}\n\
          ==> /proc/1/cgroup <==\n0::/init.scope\n\n==> /proc/12/cgroup <==\n0::/system.slice/botserver.service\n\
          \n==> errors <==\n\n\
-         \n==> exe <==\n0 root \"/proc/1/exe\" -> \"/usr/lib/systemd/systemd\"\n1000 gbuser \"/proc/12/exe\"\n\
-         \n==> argv <==\n{cmdlines}\n==> end <==\n",
+         \n==> end <==\n{BETWEEN}0 root \"/proc/1/exe\" -> \"/usr/lib/systemd/systemd\"\n1000 gbuser \"/proc/12/exe\"\n\
+         \n==> end <==\n{BETWEEN}{cmdlines}\n==> end <==\n",
         stat(99, "head", 98, 5000),
         status("head", 0),
         stat(1, "systemd", 0, 100),
@@ -135,17 +144,11 @@ fn names_come_back_from_every_quoting() {
 
 #[test]
 fn this_very_process_is_found_by_the_real_look() {
-    let run = || {
-        let out = Process::new("sh")
-            .args(["-c", TEXT, "processes"])
-            .output()
-            .unwrap();
-        parse(&String::from_utf8_lossy(&out.stdout))
-    };
-    let table = match run() {
-        Ok(table) => table,
-        Err(reason) if reason.kind == ReasonKind::Hidden => return,
-        Err(reason) => panic!("{reason}"),
+    let asks = asks(&[Part::Programs, Part::Arguments]);
+    let table = match read(&crate::testing::look(&asks)) {
+        Observed::Known(table) => table,
+        Observed::Unknown(reason) if reason.kind == ReasonKind::Hidden => return,
+        other @ (Observed::Absent | Observed::Unknown(_)) => panic!("{other:?}"),
     };
     let me = table.iter().find(|p| p.pid == std::process::id()).unwrap();
     let argv: Vec<String> = std::env::args().collect();

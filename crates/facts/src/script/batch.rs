@@ -187,25 +187,38 @@ d() {
 }
 "#;
 
-/// The shell text of looks that share a process; it leaves no variable behind.
-pub(super) fn text(shared: &Shared, asks: &[Ask]) -> String {
-    let members = shared
+/// What the shell that does the looks runs.
+fn inner(shared: &Shared, asks: &[Ask]) -> String {
+    let members = members(shared, asks);
+    match shared {
+        Shared::Alone(_) => String::new(),
+        Shared::Files(_) => files(members, &shared.common().unwrap_or_default()),
+        Shared::Each(_) | Shared::Blocks(_) => commands(members, shared.common().as_deref()),
+    }
+}
+
+fn members<'a>(
+    shared: &'a Shared,
+    asks: &'a [Ask],
+) -> impl Iterator<Item = (usize, &'a Ask)> + Clone {
+    shared
         .members()
         .iter()
-        .filter_map(|&index| asks.get(index).map(|ask| (index, ask)));
-    let (Some(name), inner) = (
-        shared.name(),
-        match shared {
-            Shared::Alone(_) => String::new(),
-            Shared::Files(_) => files(members.clone(), &shared.common().unwrap_or_default()),
-            Shared::Each(_) | Shared::Blocks(_) => {
-                commands(members.clone(), shared.common().as_deref())
-            }
-        },
-    ) else {
-        return String::new();
-    };
-    let inner = sh(&inner);
+        .filter_map(|&index| asks.get(index).map(|ask| (index, ask)))
+}
+
+/// The looks in a shell forked from the one that runs the script; it leaves no variable behind.
+pub(super) fn whole(shared: &Shared, asks: &[Ask]) -> String {
+    let name = shared.name().unwrap_or_default();
+    let inner = inner(shared, asks);
+    format!("( F='{STAT}'\n{inner})\nr=$?\nb {name}\ne {name} $r\n")
+}
+
+/// The looks in a shell of their own under one time limit and cap; it leaves no variable behind.
+pub(super) fn guarded(shared: &Shared, asks: &[Ask]) -> String {
+    let name = shared.name().unwrap_or_default();
+    let inner = sh(&inner(shared, asks));
+    let members = members(shared, asks);
     let run = match members.clone().next() {
         Some((_, Ask::Run(command))) => {
             let cap: u64 = members.map(|(_, ask)| ask.cap() + 256).sum();

@@ -15,7 +15,11 @@ fn run(asks: &[Ask]) -> Output {
 }
 
 fn run_in(shell: &mut Process, asks: &[Ask]) -> Output {
-    let script = compose(asks, BOUNDARY);
+    run_guarded(shell, asks, Guard::Each)
+}
+
+fn run_guarded(shell: &mut Process, asks: &[Ask], guard: Guard) -> Output {
+    let script = compose(asks, BOUNDARY, guard);
     let mut child = shell
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -96,6 +100,82 @@ fn busybox_answers_every_kind_of_look() {
     if let Some(shell) = busybox(&applets) {
         answers_every_kind_of_look(shell, "busybox");
     }
+}
+
+/// One of each sort of look that comes to its end.
+fn one_of_each(folder: &Folder) -> Vec<Ask> {
+    let path = folder.file("f", "one\ntwo");
+    std::os::unix::fs::symlink("f", folder.path("link")).unwrap();
+    let mut asks = vec![
+        Ask::stat(&path),
+        Ask::stat(folder.path("link")),
+        Ask::read(folder.path("link")),
+        Ask::read("/nonexistent/file"),
+        Ask::Slice {
+            path: path.clone(),
+            offset: 4,
+            len: 3,
+        },
+        list(folder.0.to_str().unwrap()),
+        Ask::Digest { path },
+        Ask::Run(
+            crate::Command::new("echo", "set -u; cd /; printf '%s|' \"$@\"; exit 3")
+                .args(["a b", "c'd", ""]),
+        ),
+        Ask::Run(crate::Command::new("becomes", "exec echo \"$1\"").args(["x"])),
+        Ask::Run(crate::Command::new(
+            "reads",
+            "cat; exec 3>&1 >&-; echo 3 >&3",
+        )),
+        Ask::Run(crate::Command::new("none", "no-such-program-here")),
+    ];
+    asks.extend(together(
+        crate::Batch::Each,
+        "x=${x:-new}; printf '%s %s' \"$1\" \"$x\"; x=old",
+        &["a", "b"],
+    ));
+    asks.extend(together(crate::Batch::Blocks, SHOW, &["a", "b"]));
+    asks
+}
+
+#[test]
+fn looks_in_one_shell_say_what_guarded_looks_say() {
+    let folder = Folder::new("whole");
+    let asks = one_of_each(&folder);
+    let said = |shell: &mut Process, guard| {
+        let output = run_guarded(shell, &asks, guard);
+        assert!(output.complete && output.now.unwrap() > 1e9);
+        assert_eq!(output.led.len(), 1);
+        asks.iter()
+            .map(|ask| match ask {
+                Ask::Run(_) => format!("{:?}", output.answers.run(ask).map_err(|r| r.kind)),
+                Ask::Stat { .. } => format!("{:?}", output.answers.stat(ask)),
+                Ask::List { .. } => format!("{:?}", output.answers.list(ask)),
+                _ => format!("{:?}", output.answers.bytes(ask)),
+            })
+            .collect::<Vec<_>>()
+    };
+    let guarded = said(&mut Process::new("sh"), Guard::Each);
+    assert_eq!(said(&mut Process::new("sh"), Guard::Whole), guarded);
+    let applets = Folder::new("whole-applets");
+    if let Some(mut shell) = busybox(&applets) {
+        let guarded = said(&mut shell, Guard::Each);
+        assert_eq!(said(&mut shell, Guard::Whole), guarded);
+    }
+}
+
+#[test]
+fn a_shell_that_dies_keeps_what_was_said_and_leaves_the_rest_missing() {
+    let asks = [
+        Ask::Run(crate::Command::new("first", "echo here")),
+        Ask::Run(crate::Command::new("kills", "kill -KILL \"$P\"; sleep 1")),
+        Ask::Run(crate::Command::new("last", "echo never")),
+    ];
+    let output = run_guarded(&mut Process::new("sh"), &asks, Guard::Whole);
+    assert!(!output.complete);
+    assert_eq!(output.answers.run(&asks[0]).unwrap().out, "here\n");
+    assert!(!output.answers.is_missing(&asks[0]));
+    assert!(output.answers.is_missing(&asks[1]) && output.answers.is_missing(&asks[2]));
 }
 
 fn answers_every_kind_of_look(mut shell: Process, name: &str) {

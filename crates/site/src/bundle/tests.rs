@@ -1,5 +1,6 @@
 use super::*;
 use proptest::prelude::*;
+use runproof_facts::reads::Reads;
 use runproof_facts::registry::kind;
 use runproof_model::{NodeRecord, Round};
 use serde_json::json;
@@ -18,6 +19,7 @@ fn wanted(path: &str) -> Wanted {
         kind: kind.name,
         query: probe.query(),
         probe: Arc::from(probe),
+        reads: Reads::All,
     }
 }
 

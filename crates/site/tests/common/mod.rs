@@ -14,6 +14,7 @@ use std::sync::{Arc, OnceLock};
 use runproof_facts::answer::Answers;
 use runproof_facts::ask::Ask;
 use runproof_facts::fact::Context;
+use runproof_facts::reads::Reads;
 use runproof_facts::registry::{Probe, Wanted};
 use runproof_facts::secret::Key;
 use runproof_model::{Observed, Role, Site};
@@ -227,15 +228,15 @@ impl Probe for Look {
         json!({})
     }
 
-    fn asks(&self) -> Vec<Ask> {
+    fn asks(&self, _reads: &Reads) -> Vec<Ask> {
         self.first.clone()
     }
 
-    fn next(&self, _answers: &Answers, _context: &Context) -> Vec<Ask> {
+    fn next(&self, _reads: &Reads, _answers: &Answers, _context: &Context) -> Vec<Ask> {
         self.second.clone()
     }
 
-    fn read(&self, answers: &Answers, _context: &Context) -> Value {
+    fn read(&self, _reads: &Reads, answers: &Answers, _context: &Context) -> Value {
         let all = self.first.iter().chain(&self.second);
         let told: Vec<Value> = all
             .map(|ask| match answers.run(ask) {
@@ -265,6 +266,7 @@ pub fn two_looks(role_name: &str, first: Vec<Ask>, second: Vec<Ask>) -> Wanted {
         kind: "look",
         query: json!({}),
         probe: Arc::new(Look { first, second }),
+        reads: Reads::All,
     }
 }
 

@@ -152,6 +152,12 @@ impl Expr {
         paths::paths(&self.root)
     }
 
+    /// The paths of everything that is read with all that is below it, in the same form: of a
+    /// list that a loop goes through, what the loop reads of its elements.
+    pub fn values(&self) -> Vec<Vec<String>> {
+        paths::values(&self.root)
+    }
+
     /// Every error of names and types against the types of the variables, in order.
     pub fn check(&self, scope: &Scope) -> Vec<ExprError> {
         check::check(&self.root, scope)

@@ -1,4 +1,4 @@
-//! Which fields an expression reads: what mutants change and findings name.
+//! Which fields an expression reads: what mutants change, findings name and probes look at.
 
 use std::collections::BTreeSet;
 
@@ -10,23 +10,39 @@ const ANY: &str = "*";
 
 /// The paths of everything that is read, sorted.
 pub(super) fn paths(root: &Node) -> Vec<Vec<String>> {
-    let mut reader = Reader {
-        found: BTreeSet::new(),
-        locals: Vec::new(),
-    };
-    reader.read(root);
-    reader.found.into_iter().collect()
+    let reader = Reader::of(root);
+    let mut found = reader.found;
+    found.extend(reader.ranges);
+    found.into_iter().collect()
+}
+
+/// The paths of everything that is read with all that is below it, sorted. What a loop goes
+/// through is not, only what is read of its elements.
+pub(super) fn values(root: &Node) -> Vec<Vec<String>> {
+    Reader::of(root).found.into_iter().collect()
 }
 
 type Path = Vec<String>;
 
 struct Reader {
     found: BTreeSet<Path>,
+    /// What loops go through.
+    ranges: BTreeSet<Path>,
     /// Where the elements of the loops come from, when that is one place.
     locals: Vec<Option<Path>>,
 }
 
 impl Reader {
+    fn of(root: &Node) -> Self {
+        let mut reader = Self {
+            found: BTreeSet::new(),
+            ranges: BTreeSet::new(),
+            locals: Vec::new(),
+        };
+        reader.read(root);
+        reader
+    }
+
     /// Reads a node as a value.
     fn read(&mut self, node: &Node) {
         if let Some(path) = self.place(node) {
@@ -60,7 +76,7 @@ impl Reader {
             Kind::Loop(which, parts) => {
                 let range = self.place(&parts.range);
                 if let Some(range) = &range {
-                    self.found.insert(range.clone());
+                    self.ranges.insert(range.clone());
                 }
                 let element = range.clone().map(|mut path| {
                     path.push(ANY.to_owned());

@@ -1,5 +1,5 @@
 use super::*;
-use crate::script::{compose, take_apart};
+use crate::script::{Guard, compose, take_apart};
 use crate::secret::Key;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ fn query(path: &str) -> CaddyfileQuery {
 
 /// Looks with a real shell.
 fn look(asks: &[Ask]) -> Answers {
-    let script = compose(asks, BOUNDARY);
+    let script = compose(asks, BOUNDARY, Guard::Each);
     let mut child = Process::new("sh")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -6,7 +6,10 @@ use runproof_model::{Observed, Reason, ReasonKind};
 
 use super::files::{self, Merged};
 use super::manager::{flag, list, moment, parsed, text};
-use super::{Disk, EnvironmentFile, Exec, Problem, Running, Unit, UnitQuery, main_pid};
+use super::{
+    Disk, EnvironmentFile, Exec, OF_ENVIRONMENT, OF_TABLE, Problem, Running, Unit, UnitQuery,
+    main_pid,
+};
 use crate::answer::Answers;
 use crate::environ;
 use crate::fact::Context;
@@ -15,6 +18,7 @@ use crate::parse::systemd::name::UnitName;
 use crate::parse::systemd::show::Properties;
 use crate::parse::systemd::time;
 use crate::proc_table;
+use crate::reads::{self, Reads};
 use crate::scrub;
 use crate::secret::Secret;
 
@@ -280,9 +284,18 @@ impl Look<'_> {
         })
     }
 
-    pub(super) fn running(&self, answers: &Answers, pid: u32) -> Observed<Running> {
-        let variables = environ::read(answers, pid);
-        let proc = proc_table::read(answers).and_then(|table| {
+    pub(super) fn running(&self, reads: &Reads, answers: &Answers, pid: u32) -> Observed<Running> {
+        let variables = if reads.want_any(&OF_ENVIRONMENT) {
+            environ::read(answers, pid)
+        } else {
+            reads::unread()
+        };
+        let proc = if reads.want_any(&OF_TABLE) {
+            proc_table::read(answers)
+        } else {
+            reads::unread()
+        };
+        let proc = proc.and_then(|table| {
             let found = table.into_iter().find(|proc| proc.pid == pid);
             match found {
                 Some(proc) => Observed::Known(proc),

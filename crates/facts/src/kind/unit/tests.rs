@@ -68,10 +68,13 @@ fn read(answers: &Answers) -> Unit {
 
 /// The files and the process; what the manager says is left to the test.
 fn rest(file: &str) -> Answers {
-    Answers::new()
+    let mut answers = Answers::new();
+    for ask in proc_table::asks(&[Part::Programs]) {
+        answers = answers.with(ask, 1, "");
+    }
+    answers
         .with(files::ask(&name()), 0, format!("uf{PATH}\0end\0"))
         .with(Ask::read(PATH), 0, file)
-        .with(proc_table::asks().remove(0), 1, "")
         .with(
             environ::ask(25),
             0,
@@ -106,7 +109,49 @@ fn files_and_process_are_looked_at_in_a_second_stage() {
     let Reading::More(more) = Unit::read(&query(), &answers, &context) else {
         panic!()
     };
-    assert_eq!(more.len(), 3);
+    let mut expected = vec![Ask::read(PATH)];
+    expected.extend(proc_table::asks(&[Part::Programs]));
+    expected.push(environ::ask(25));
+    assert_eq!(more, expected);
+}
+
+fn only(fields: &[&str]) -> Reads {
+    let mut reads = Reads::nothing();
+    for field in fields {
+        reads.add(field.split('.'));
+    }
+    reads
+}
+
+#[test]
+fn who_reads_only_the_state_asks_only_the_manager() {
+    let reads = only(&["active_state", "user", "environment.BOTSERVER_URL"]);
+    assert_eq!(Unit::asks_for(&query(), &reads), [manager::ask(&name())]);
+    let answers = Answers::new().with(manager::ask(&name()), 0, SHOWN);
+    let Reading::Done(Observed::Known(unit)) =
+        Unit::read_for(&query(), &reads, &answers, &crate::testing::context())
+    else {
+        panic!()
+    };
+    assert_eq!(unit.active_state, Observed::Known("active".into()));
+    assert!(matches!(unit.disk, Observed::Unknown(r) if r.kind == ReasonKind::NotRecorded));
+}
+
+#[test]
+fn a_silent_manager_makes_the_files_tell_whether_the_unit_is_there() {
+    let reads = only(&["exists"]);
+    let silent = Answers::new().with(manager::ask(&name()), 1, "Failed to connect to bus\n");
+    let look =
+        |answers: &Answers| Unit::read_for(&query(), &reads, answers, &crate::testing::context());
+    let Reading::More(more) = look(&silent) else {
+        panic!()
+    };
+    assert_eq!(more, [files::ask(&name())]);
+    let listed = silent.with(files::ask(&name()), 0, format!("uf{PATH}\0end\0"));
+    let Reading::Done(Observed::Known(unit)) = look(&listed) else {
+        panic!()
+    };
+    assert_eq!(unit.exists, Observed::Known(true));
 }
 
 #[test]

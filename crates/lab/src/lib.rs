@@ -1,0 +1,1 @@
+//! Creating and destroying labs: sites that runproof itself made and may break.
