@@ -84,7 +84,11 @@ fn walk(path: &str) -> Ask {
 
 /// The looks that tell what `user` may do with `path`; none when nobody is asked about.
 pub fn asks(path: &str, user: Option<&str>) -> Vec<Ask> {
-    user.map_or_else(Vec::new, |user| vec![walk(path), account::ask(user)])
+    user.map_or_else(Vec::new, |user| {
+        let mut asks = vec![walk(path)];
+        asks.extend(account::asks(user));
+        asks
+    })
 }
 
 /// What the looks say.
@@ -223,10 +227,7 @@ mod tests {
         "getent 0 root:x:0:0::/:/bin/sh\nid 0 uid=0(root) gid=0(root) groups=0(root)\n";
 
     fn seen(user: &str, account: &str, walked: &str) -> String {
-        let answers =
-            Answers::new()
-                .with(walk("/d/f"), 0, walked)
-                .with(account::ask(user), 0, account);
+        let answers = testing::account(user, account).with(walk("/d/f"), 0, walked);
         let access = read("/d/f", Some(user), &answers);
         [access.readable, access.writable, access.executable]
             .iter()

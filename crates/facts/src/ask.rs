@@ -93,6 +93,9 @@ pub enum Batch {
     /// each in order, an empty line between two, and every block begins with `Name=`.
     /// When it fails, it is run for each in turn.
     Blocks,
+    /// The text is run once with the arguments of all; its output has one line for each in
+    /// order. When it fails, it is run for each in turn.
+    Lines,
 }
 
 impl Ask {

@@ -363,7 +363,7 @@ fn the_page_about_the_footprint_is_that_of_the_code() {
         let together = match command.batch {
             Batch::Alone => "a process of its own",
             Batch::Each => "one process, in turn for each of its sort",
-            Batch::Blocks => "one process for all of its sort",
+            Batch::Blocks | Batch::Lines => "one process for all of its sort",
         };
         writeln!(
             text,

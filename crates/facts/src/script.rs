@@ -85,10 +85,10 @@ pub fn compose(asks: &[Ask], boundary: &str, guard: Guard) -> Zeroizing<String> 
                     let _ = writeln!(text, "b {index}\n{}\ne {index} $r", look(ask, guard));
                 }
             }
-            (Shared::Files(_) | Shared::Each(_) | Shared::Blocks(_), Guard::Whole) => {
+            (Shared::Files(_) | Shared::Each(_) | Shared::Pieces(..), Guard::Whole) => {
                 text.push_str(&batch::whole(&shared, asks));
             }
-            (Shared::Files(_) | Shared::Each(_) | Shared::Blocks(_), Guard::Each) => {
+            (Shared::Files(_) | Shared::Each(_) | Shared::Pieces(..), Guard::Each) => {
                 text.push_str(&batch::guarded(&shared, asks));
             }
         }
@@ -270,15 +270,16 @@ fn of_shared(
         ),
         Some(_) | None => why_missing.clone(),
     };
-    let common = shared.common();
-    let common = common.and_then(|name| sections.get(name.as_str()));
-    let blocks = match (shared, common) {
-        (Shared::Blocks(members), Some(section)) => {
-            let blocks = batch::blocks(section.body);
+    let name = shared.common();
+    let section = |name: &str| sections.get(name).copied();
+    let common = name.as_deref().and_then(section);
+    let pieces = match (shared, common) {
+        (Shared::Pieces(how, members), Some(section)) => {
+            let pieces = how.of(section.body);
             Some(if section.twice {
                 Err(twice())
-            } else if blocks.len() == members.len() {
-                Ok(blocks)
+            } else if pieces.len() == members.len() {
+                Ok(pieces)
             } else {
                 Err(Reason::new(
                     ReasonKind::Garbled,
@@ -288,10 +289,11 @@ fn of_shared(
         }
         _ => None,
     };
-    let lines = match (shared, common) {
-        (Shared::Files(_), Some(section)) if !section.twice => batch::by_path(section.body),
-        _ => HashMap::new(),
-    };
+    let lines = by_path(shared, common);
+    let targets = by_path(
+        shared,
+        name.and_then(|name| section(&format!("led-{name}"))),
+    );
     let members = shared.members().iter().enumerate();
     members
         .map(|(place, index)| {
@@ -301,11 +303,11 @@ fn of_shared(
             if let Some(section) = sections.get(index.to_string().as_str()) {
                 return section.answer(ask);
             }
-            match (&blocks, ask) {
-                (Some(Ok(blocks)), _) => match blocks.get(place) {
-                    Some(block) => Section {
+            match (&pieces, ask) {
+                (Some(Ok(pieces)), _) => match pieces.get(place) {
+                    Some(piece) => Section {
                         code: 0,
-                        body: block,
+                        body: piece,
                         twice: false,
                     }
                     .answer(ask),
@@ -313,7 +315,13 @@ fn of_shared(
                 },
                 (Some(Err(reason)), _) => Answer::Missing(reason.clone()),
                 (None, Ask::Stat { path }) => match (lines.get(path.as_bytes()), common) {
-                    (Some(meta), _) => done(0, meta, false),
+                    (Some(meta), _) => match targets.get(path.as_bytes()) {
+                        Some(target) => {
+                            done(0, &[meta, target].map(|meta| *meta).join(&b'\n'), false)
+                        }
+                        // Of a link without a target, nobody said where it leads.
+                        None => done(0, meta, false),
+                    },
                     (None, Some(_)) => Answer::Missing(Reason::new(
                         ReasonKind::Failed,
                         "it changed while it was looked at",
@@ -324,6 +332,14 @@ fn of_shared(
             }
         })
         .collect()
+}
+
+/// Metadata by path, of a section that came once.
+fn by_path<'a>(shared: &Shared, section: Option<Section<'a>>) -> HashMap<&'a [u8], &'a [u8]> {
+    match (shared, section) {
+        (Shared::Files(_), Some(section)) if !section.twice => batch::by_path(section.body),
+        _ => HashMap::new(),
+    }
 }
 
 /// What a tool said in one line, or its name.

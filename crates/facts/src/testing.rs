@@ -8,6 +8,7 @@ use runproof_model::{Observed, Reason, ReasonKind};
 use crate::answer::Answers;
 use crate::ask::Ask;
 use crate::fact::{Context, Fact, Reading};
+use crate::look::account;
 use crate::reads::Reads;
 use crate::script;
 use crate::secret::Key;
@@ -38,6 +39,18 @@ pub fn look(asks: &[Ask]) -> Answers {
     let output = child.wait_with_output().unwrap();
     let why = Reason::new(ReasonKind::Unreachable, "the shell died");
     script::take_apart(asks, boundary, &output.stdout, &why).answers
+}
+
+/// The answers about a user, of which the line that begins with `id` tells the groups.
+pub fn account(name: &str, out: &str) -> Answers {
+    let (groups, entry): (Vec<&str>, Vec<&str>) = out
+        .split_inclusive('\n')
+        .partition(|line| line.starts_with("id "));
+    let mut answers = Answers::new();
+    for (ask, out) in account::asks(name).into_iter().zip([entry, groups]) {
+        answers = answers.with(ask, 0, out.concat());
+    }
+    answers
 }
 
 /// A fact by its query, in two rounds at the most.

@@ -14,9 +14,18 @@ use crate::kind::Nothing;
 use crate::proc_table::{self, Part, Proc};
 use crate::reads::{self, Reads};
 
-/// The tables of sockets: one process.
-const TABLES: &str = r"head -v -c 8388608 /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6 2>&1
-printf '\n==> end <==\n'";
+/// The sockets that wait. `ss` asks the kernel for these alone, where its tables in `/proc`
+/// go through every bucket of all connections, which costs milliseconds. What `ss` says is
+/// taken when it is sockets and nothing else.
+const TABLES: &str = r#"s=$(exec ss -Hltune 2>&1) || s=x
+case "
+$s" in
+*"
+"[!tu]* | "
+") head -v -c 8388608 /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6 2>&1 ;;
+*) printf '==> ss <==\n%s\n' "$s" ;;
+esac
+printf '\n==> end <==\n'"#;
 
 /// Which process holds which socket. Two processes, however many there are on the node.
 /// Names that a process chose are escaped, so that none can forge a line; only lines that
@@ -172,6 +181,8 @@ struct Entry {
     port: u16,
     uid: u32,
     inode: u64,
+    /// Whether a socket of IPv6 takes nothing else; nobody says in `/proc`.
+    six_only: Option<bool>,
 }
 
 /// Which processes hold which inode.
@@ -233,6 +244,11 @@ fn entries(out: &str) -> Result<Vec<Entry>, Reason> {
             return Err(Reason::new(ReasonKind::Failed, line));
         }
         let (protocol, six) = match part {
+            "ss" => {
+                let found = ss_line(line).ok_or_else(|| garbled("a line of ss makes no sense"))?;
+                entries.push(found);
+                continue;
+            }
             "/proc/net/tcp" => ("tcp", false),
             "/proc/net/tcp6" => ("tcp", true),
             "/proc/net/udp" => ("udp", false),
@@ -244,8 +260,8 @@ fn entries(out: &str) -> Result<Vec<Entry>, Reason> {
             None => return Err(garbled("a line of a table makes no sense")),
         }
     }
-    let complete = ["/proc/net/tcp", "/proc/net/udp", "end"];
-    if complete.iter().all(|part| seen.contains(part)) {
+    let complete = |parts: &[&str]| parts.iter().all(|part| seen.contains(part));
+    if complete(&["ss", "end"]) || complete(&["/proc/net/tcp", "/proc/net/udp", "end"]) {
         Ok(entries)
     } else {
         Err(garbled("a part is missing"))
@@ -292,7 +308,60 @@ fn entry(line: &str, protocol: &'static str, six: bool) -> Option<Option<Entry>>
         port,
         uid,
         inode,
+        six_only: None,
     }))
+}
+
+/// `tcp LISTEN 0 4096 127.0.0.53%lo:53 0.0.0.0:* uid:101 ino:1067 sk:1 v6only:0 <->`.
+fn ss_line(line: &str) -> Option<Entry> {
+    let mut words = line.split_ascii_whitespace();
+    let protocol = match (words.next()?, words.next()?) {
+        ("tcp", "LISTEN") => "tcp",
+        ("udp", "UNCONN") => "udp",
+        _ => return None,
+    };
+    let (addr, port) = words.nth(2)?.rsplit_once(':')?;
+    let addr = match addr.split_once('%') {
+        Some((addr, rest)) if addr.starts_with('[') => {
+            format!("{addr}{}", &rest[rest.find(']')?..])
+        }
+        Some((addr, _)) => addr.to_owned(),
+        None => addr.to_owned(),
+    };
+    let addr: IpAddr = match addr
+        .strip_prefix('[')
+        .and_then(|addr| addr.strip_suffix(']'))
+    {
+        Some(addr) => addr.parse::<Ipv6Addr>().ok()?.into(),
+        None if addr == "*" => Ipv6Addr::UNSPECIFIED.into(),
+        None => addr.parse::<Ipv4Addr>().ok()?.into(),
+    };
+    words.next()?;
+    let (mut uid, mut inode, mut six_only) = (0, None, None);
+    for word in words {
+        match word.split_once(':') {
+            Some(("uid", value)) => uid = value.parse().ok()?,
+            Some(("ino", value)) => inode = Some(value.parse().ok()?),
+            Some(("v6only", value)) => six_only = Some(value == "1"),
+            Some(_) | None => {}
+        }
+    }
+    let (addr, six) = match addr {
+        IpAddr::V4(_) => (addr, false),
+        IpAddr::V6(six) => match six.to_ipv4_mapped() {
+            Some(mapped) => (IpAddr::V4(mapped), true),
+            None => (addr, true),
+        },
+    };
+    Some(Entry {
+        protocol,
+        six,
+        addr,
+        port: port.parse().ok()?,
+        uid,
+        inode: inode?,
+        six_only: six_only.filter(|_| six),
+    })
 }
 
 /// `0100007F:18EB`: words of the address in the node's byte order (all architectures that we
@@ -361,6 +430,7 @@ fn socket(
         IpAddr::V4(_) => Observed::Known(true),
         IpAddr::V6(_) if !wildcard => Observed::Known(false),
         IpAddr::V6(_) if four.contains(&(entry.protocol, entry.port)) => Observed::Known(false),
+        IpAddr::V6(_) if entry.six_only.is_some() => Observed::Known(entry.six_only == Some(false)),
         IpAddr::V6(_) => Observed::unknown(
             ReasonKind::Hidden,
             "the kernel's table does not show whether it is for IPv6 only",
@@ -557,6 +627,102 @@ mod tests {
                 assert!(matches!(&socket.exe, Observed::Unknown(r) if r.kind == ReasonKind::Hidden))
             }
         }
+    }
+
+    #[rstest]
+    #[case::v4(
+        "tcp LISTEN 0 511 127.0.0.1:6379 0.0.0.0:* uid:105 ino:1067 sk:1 cgroup:/x <->",
+        "tcp4 127.0.0.1:6379 105 1067 Some(true)"
+    )]
+    #[case::root(
+        "udp UNCONN 0 0 0.0.0.0:68 0.0.0.0:* ino:5 sk:2 <->",
+        "udp4 0.0.0.0:68 0 5 Some(true)"
+    )]
+    #[case::interface(
+        "udp UNCONN 0 0 127.0.0.53%lo:53 0.0.0.0:* uid:101 ino:5 sk:2",
+        "udp4 127.0.0.53:53 101 5 Some(true)"
+    )]
+    #[case::scope(
+        "udp UNCONN 0 0 [fe80::1]%eth0:546 [::]:* ino:5 sk:2 v6only:1",
+        "udp6 fe80::1:546 0 5 Some(false)"
+    )]
+    #[case::both(
+        "tcp LISTEN 0 4096 *:9200 *:* ino:7 sk:3 v6only:0 <->",
+        "tcp6 :::9200 0 7 Some(true)"
+    )]
+    #[case::six_only(
+        "tcp LISTEN 0 128 [::]:22 [::]:* ino:7 sk:3 v6only:1 <->",
+        "tcp6 :::22 0 7 Some(false)"
+    )]
+    #[case::nobody_says("tcp LISTEN 0 128 [::]:22 [::]:* ino:7 sk:3", "tcp6 :::22 0 7 None")]
+    #[case::mapped(
+        "tcp LISTEN 0 128 [::ffff:127.0.0.1]:22 *:* ino:7 sk:3 v6only:0",
+        "tcp4 127.0.0.1:22 0 7 Some(true)"
+    )]
+    fn a_line_of_ss_is_a_socket(#[case] line: &str, #[case] expected: &str) {
+        let entries = entries(&whole(&format!("==> ss <==\n{line}\n"))).unwrap();
+        let found = sockets(&entries, None, &reads::unread());
+        let told: Vec<String> = found
+            .iter()
+            .zip(&entries)
+            .map(|(s, entry)| {
+                format!(
+                    "{}{} {}:{} {} {} {:?}",
+                    s.protocol,
+                    s.family,
+                    s.address,
+                    s.port,
+                    s.uid,
+                    entry.inode,
+                    s.accepts_ipv4.known()
+                )
+            })
+            .collect();
+        assert_eq!(told, [expected]);
+    }
+
+    #[rstest]
+    #[case::connection("tcp ESTAB 0 0 127.0.0.1:6379 127.0.0.1:5000 ino:1 sk:1")]
+    #[case::no_inode("tcp LISTEN 0 511 127.0.0.1:6379 0.0.0.0:*")]
+    #[case::no_address("tcp LISTEN 0 511 here:6379 0.0.0.0:* ino:1")]
+    #[case::no_port("tcp LISTEN 0 511 127.0.0.1:http 0.0.0.0:* ino:1")]
+    #[case::words("usage: ss [ OPTIONS ]")]
+    fn a_line_of_ss_that_is_no_socket_is_not_passed_over(#[case] line: &str) {
+        assert!(entries(&whole(&format!("==> ss <==\n{line}\n"))).is_err());
+    }
+
+    #[test]
+    fn the_tables_are_looked_at_where_ss_is_missing_or_says_something_else() {
+        let dir = std::env::temp_dir().join(format!("runproof-ss-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let path = format!("{}:{}", dir.display(), std::env::var("PATH").unwrap());
+        let run = |script: &str| {
+            std::fs::write(dir.join("ss"), script).unwrap();
+            use std::os::unix::fs::PermissionsExt as _;
+            std::fs::set_permissions(dir.join("ss"), std::fs::Permissions::from_mode(0o755))
+                .unwrap();
+            let out = std::process::Command::new("sh")
+                .args(["-c", TABLES])
+                .env("PATH", &path)
+                .output()
+                .unwrap();
+            String::from_utf8(out.stdout).unwrap()
+        };
+        let good = "tcp LISTEN 0 511 127.0.0.1:6379 0.0.0.0:* ino:1";
+        assert!(run(&format!("#!/bin/sh\necho '{good}'\n")).starts_with("==> ss <=="));
+        for bad in [
+            "exit 127",
+            "exit 0",
+            "echo Cannot open netlink socket; exit 0",
+        ] {
+            assert!(
+                run(&format!("#!/bin/sh\n{bad}\n")).starts_with("==> /proc/net/tcp"),
+                "{bad}"
+            );
+        }
+        let late = format!("#!/bin/sh\necho '{good}'\necho 'RTNETLINK answers: Invalid'\n");
+        assert!(run(&late).starts_with("==> /proc/net/tcp"));
+        std::fs::remove_dir_all(&dir).unwrap();
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::ask::Ask;
 use crate::fact::{Context, Fact, Reading};
 use crate::look::account;
 use crate::quote::sh;
+use crate::reads::Reads;
 
 /// Which user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -49,7 +50,15 @@ impl Fact for User {
     }
 
     fn asks(query: &UserQuery) -> Vec<Ask> {
-        vec![account::ask(&query.user)]
+        account::asks(&query.user)
+    }
+
+    fn asks_for(query: &UserQuery, reads: &Reads) -> Vec<Ask> {
+        if reads.want_any(&["group", "groups"]) {
+            Self::asks(query)
+        } else {
+            vec![account::entry(&query.user)]
+        }
     }
 
     fn read(query: &UserQuery, answers: &Answers, _: &Context) -> Reading<Self> {
@@ -107,7 +116,7 @@ mod tests {
     fn a_user_without_a_shell_has_none() {
         let out = "getent 0 svc:x:998:997::/:\nid 0 uid=998(svc) gid=997(svc) groups=997(svc)\n";
         let query = UserQuery { user: "svc".into() };
-        let user: User = testing::read(&query, &Answers::new().with(account::ask("svc"), 0, out));
+        let user: User = testing::read(&query, &testing::account("svc", out));
         assert_eq!(user.shell, Observed::Absent);
         assert_eq!(user.groups, Observed::Known(vec!["svc".into()]));
     }

@@ -1,14 +1,18 @@
-//! One look at a user: `getent` where there is one, else the files, and `id`.
+//! The looks at a user: `getent` where there is one, else the files; and `id` for the groups.
 
 use runproof_model::{Observed, Reason, ReasonKind};
 
 use super::after;
 use crate::answer::Answers;
 use crate::ask::{Ask, Batch, Command};
+use crate::reads;
 
-const TEXT: &str = r#"if command -v getent >/dev/null 2>&1; then
+/// Of several users at once, the entries alone; that is an answer only when all are there.
+const ENTRY: &str = r#"if command -v getent >/dev/null 2>&1; then
+  [ $# = 1 ] || exec getent passwd "$@"
   p=$(getent passwd "$1" 2>&1); echo "getent $? $p"
 else
+  [ $# = 1 ] || exit 1
   echo 'files'
   if [ -e /etc/nsswitch.conf ]; then
     if [ -r /etc/nsswitch.conf ]; then
@@ -19,14 +23,29 @@ else
     while IFS= read -r x || [ -n "$x" ]; do case $x in "$1":*) echo "passwd $x"; break ;; esac; done </etc/passwd
     echo 'passwd-read yes'
   fi
-fi
-i=$(id "$1" 2>&1); echo "id $? $i""#;
+fi"#;
 
-/// The look at the user of that name; `user` and `file … as` share it.
-pub fn ask(name: &str) -> Ask {
+const GROUPS: &str = r#"i=$(id "$1" 2>&1); echo "id $? $i""#;
+
+/// The looks at the user of that name, groups included.
+pub fn asks(name: &str) -> Vec<Ask> {
+    vec![entry(name), groups_of(name)]
+}
+
+/// The look at the user of that name alone; its groups are then not known.
+pub fn entry(name: &str) -> Ask {
     Ask::Run(Command {
         cap: 256 << 10,
-        ..Command::new("account", TEXT)
+        ..Command::new("account", ENTRY)
+            .args([name])
+            .batch(Batch::Lines)
+    })
+}
+
+fn groups_of(name: &str) -> Ask {
+    Ask::Run(Command {
+        cap: 256 << 10,
+        ..Command::new("groups", GROUPS)
             .args([name])
             .batch(Batch::Each)
     })
@@ -65,7 +84,7 @@ pub struct Account {
 
 /// Reads the look; absent only when the node's user database said so.
 pub fn read(name: &str, answers: &Answers) -> Observed<Account> {
-    let ran = match answers.run(&ask(name)) {
+    let ran = match answers.run(&entry(name)) {
         Ok(ran) => ran,
         Err(reason) => return Observed::Unknown(reason),
     };
@@ -83,6 +102,12 @@ pub fn read(name: &str, answers: &Answers) -> Observed<Account> {
         }
     } else if let Some(line) = after(text, "passwd") {
         line
+    } else if text
+        .strip_prefix(name)
+        .is_some_and(|rest| rest.starts_with(':'))
+    {
+        // One of several: the entry alone.
+        text.trim_end()
     } else if after(text, "passwd-read").is_none() {
         return Observed::unknown(ReasonKind::Permission, "/etc/passwd cannot be read");
     } else if text
@@ -109,7 +134,14 @@ pub fn read(name: &str, answers: &Answers) -> Observed<Account> {
         gid,
         home: (*home).to_owned(),
         shell: (*shell).to_owned(),
-        groups: groups(text, uid, gid).into(),
+        groups: if answers.contains(&groups_of(name)) {
+            answers
+                .run(&groups_of(name))
+                .and_then(|ran| groups(&ran.out, uid, gid))
+                .into()
+        } else {
+            reads::unread()
+        },
     })
 }
 
@@ -186,11 +218,12 @@ fn groups(text: &str, uid: u32, gid: u32) -> Result<Vec<(u32, String)>, Reason> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
     use proptest::prelude::*;
     use rstest::rstest;
 
     fn seen(out: &str) -> Observed<Account> {
-        read("svc", &Answers::new().with(ask("svc"), 0, out))
+        read("svc", &testing::account("svc", out))
     }
 
     #[test]
@@ -234,6 +267,22 @@ mod tests {
             Observed::Unknown(reason) => reason.kind.as_str(),
         };
         assert_eq!(got, expected);
+    }
+
+    #[test]
+    fn an_entry_alone_is_that_of_the_user_asked_for() {
+        let entry = |out: &str| read("svc", &Answers::new().with(super::entry("svc"), 0, out));
+        let account = entry("svc:x:998:997::/:/bin/sh");
+        assert_eq!(account.known().unwrap().uid, 998);
+        assert!(matches!(&account.known().unwrap().groups,
+            Observed::Unknown(r) if r.kind == ReasonKind::NotRecorded));
+        for other in [
+            "svcs:x:1:1::/:/bin/sh",
+            "svc:x:1\n",
+            "root:x:0:0::/:/bin/sh",
+        ] {
+            assert!(matches!(entry(other), Observed::Unknown(_)), "{other}");
+        }
     }
 
     #[test]

@@ -28,8 +28,31 @@ pub(super) enum Shared {
     Files(Vec<usize>),
     /// One text, run for each look in turn.
     Each(Vec<usize>),
-    /// One text, run once for all looks, with one block of output for each.
-    Blocks(Vec<usize>),
+    /// One text, run once for all looks, with one piece of output for each.
+    Pieces(Pieces, Vec<usize>),
+}
+
+/// How the output of one run for several looks is divided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pieces {
+    /// By empty lines, see [`blocks`].
+    Blocks,
+    /// By lines.
+    Lines,
+}
+
+impl Pieces {
+    /// The pieces of an output.
+    pub(super) fn of(self, output: &[u8]) -> Vec<&[u8]> {
+        match self {
+            Self::Blocks => blocks(output),
+            Self::Lines => output
+                .strip_suffix(b"\n")
+                .unwrap_or(output)
+                .split(|&b| b == b'\n')
+                .collect(),
+        }
+    }
 }
 
 impl Shared {
@@ -37,7 +60,7 @@ impl Shared {
     pub(super) fn members(&self) -> &[usize] {
         match self {
             Self::Alone(index) => std::slice::from_ref(index),
-            Self::Files(members) | Self::Each(members) | Self::Blocks(members) => members,
+            Self::Files(members) | Self::Each(members) | Self::Pieces(_, members) => members,
         }
     }
 
@@ -46,7 +69,7 @@ impl Shared {
         let first = self.members().first()?;
         match self {
             Self::Alone(_) => None,
-            Self::Files(_) | Self::Each(_) | Self::Blocks(_) => Some(format!("all-{first}")),
+            Self::Files(_) | Self::Each(_) | Self::Pieces(..) => Some(format!("all-{first}")),
         }
     }
 
@@ -55,7 +78,7 @@ impl Shared {
         let first = self.members().first()?;
         match self {
             Self::Alone(_) | Self::Each(_) => None,
-            Self::Files(_) | Self::Blocks(_) => Some(format!("common-{first}")),
+            Self::Files(_) | Self::Pieces(..) => Some(format!("common-{first}")),
         }
     }
 }
@@ -144,7 +167,12 @@ pub(super) fn shared(asks: &[Ask]) -> Vec<Shared> {
         .map(|(sort, members)| match (sort, members.as_slice()) {
             (Some(Sort::Files), _) => Shared::Files(members),
             (Some(Sort::Command(_, _, Batch::Each, ..)), [_, _, ..]) => Shared::Each(members),
-            (Some(Sort::Command(_, _, Batch::Blocks, ..)), [_, _, ..]) => Shared::Blocks(members),
+            (Some(Sort::Command(_, _, Batch::Blocks, ..)), [_, _, ..]) => {
+                Shared::Pieces(Pieces::Blocks, members)
+            }
+            (Some(Sort::Command(_, _, Batch::Lines, ..)), [_, _, ..]) => {
+                Shared::Pieces(Pieces::Lines, members)
+            }
             (_, members) => Shared::Alone(members.first().copied().unwrap_or_default()),
         })
         .collect()
@@ -155,7 +183,7 @@ const MARKS: &str = r#"o() { printf '\n%s %s\n' "$B" "$1"; }
 c() { printf '\n%s %s %s\n' "$B" "$1" "$2"; }
 "#;
 
-/// Metadata of a link and of where it leads, or of what is not there.
+/// Metadata of a link that leads nowhere, or the word that there is nothing.
 const STAT_ONE: &str = r#"s() { o "$1"; stat -c "$F" -- "$2" 2>&1; r=$?; [ $r != 0 ] || [ ! -L "$2" ] || stat -L -c "$F" -- "$2" 2>&1; c "$1" $r; }
 "#;
 
@@ -193,7 +221,7 @@ fn inner(shared: &Shared, asks: &[Ask]) -> String {
     match shared {
         Shared::Alone(_) => String::new(),
         Shared::Files(_) => files(members, &shared.common().unwrap_or_default()),
-        Shared::Each(_) | Shared::Blocks(_) => commands(members, shared.common().as_deref()),
+        Shared::Each(_) | Shared::Pieces(..) => commands(members, shared.common().as_deref()),
     }
 }
 
@@ -244,11 +272,11 @@ fn files<'a>(members: impl Iterator<Item = (usize, &'a Ask)>, common: &str) -> S
     );
     for (index, ask) in members {
         match ask {
-            // What is there and no link is looked at in one go with all others of its sort.
+            // What is there is looked at in one go with all others, and once more where links lead.
             Ask::Stat { path } => {
                 let _ = writeln!(
                     text,
-                    "x={}; if [ -L \"$x\" ] || [ ! -e \"$x\" ]; then s {index} \"$x\"; else set -- \"$@\" \"$x\"; fi",
+                    "x={}; if [ -e \"$x\" ]; then set -- \"$@\" \"$x\"; else s {index} \"$x\"; fi",
                     sh(path)
                 );
             }
@@ -267,7 +295,9 @@ fn files<'a>(members: impl Iterator<Item = (usize, &'a Ask)>, common: &str) -> S
     }
     let _ = writeln!(
         text,
-        "[ $# = 0 ] || {{ o {common}; stat -c \"$F%n\" -- \"$@\" 2>&1; c {common} $?; }}\nexit 0"
+        "[ $# = 0 ] || {{ o {common}; stat -c \"$F%n\" -- \"$@\" 2>&1; c {common} $?; }}\n\
+         for x do shift; [ ! -L \"$x\" ] || set -- \"$@\" \"$x\"; done\n\
+         [ $# = 0 ] || {{ o led-{common}; stat -L -c \"$F%n\" -- \"$@\" 2>&1; c led-{common} $?; }}\nexit 0"
     );
     text
 }
