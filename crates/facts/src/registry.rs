@@ -1,7 +1,7 @@
 //! Every kind of fact by its name, behind one object-safe door.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use runproof_model::observed::{ABSENT_KEY, UNKNOWN_KEY};
 use runproof_model::{Observed, ReasonKind, Role};
@@ -26,8 +26,9 @@ pub struct Kind {
     pub name: &'static str,
     /// One sentence about it.
     pub about: &'static str,
-    fact_schema: fn() -> Schema,
-    query_schema: fn() -> Schema,
+    // Made once: a lint asks for them at every fact of every invariant.
+    fact_schema: LazyLock<Schema>,
+    query_schema: LazyLock<Schema>,
     probe: fn(&Value) -> Result<Box<dyn Probe>, QueryError>,
     fits: fn(&Value) -> Result<(), String>,
 }
@@ -53,15 +54,15 @@ pub trait Probe: Send + Sync {
 }
 
 impl Kind {
-    const fn of<F: Fact + 'static>() -> Self
+    fn of<F: Fact + 'static>() -> Self
     where
         F::Query: Send + Sync,
     {
         Self {
             name: F::KIND,
             about: F::ABOUT,
-            fact_schema: schema::<F>,
-            query_schema: schema::<F::Query>,
+            fact_schema: LazyLock::new(schema::<F>),
+            query_schema: LazyLock::new(schema::<F::Query>),
             probe: probe::<F>,
             fits: fits::<F>,
         }
@@ -69,13 +70,13 @@ impl Kind {
 
     /// The JSON Schema of the fact, subschemas inlined; `x-observed` marks what
     /// may be absent or unknown, `x-keys` names the query field that declares a map's keys.
-    pub fn fact_schema(&self) -> Schema {
-        (self.fact_schema)()
+    pub fn fact_schema(&self) -> &Schema {
+        &self.fact_schema
     }
 
     /// The JSON Schema of the query.
-    pub fn query_schema(&self) -> Schema {
-        (self.query_schema)()
+    pub fn query_schema(&self) -> &Schema {
+        &self.query_schema
     }
 
     /// A recorded fact as it can be believed. A recording may be older than a field, or
@@ -139,7 +140,7 @@ impl std::fmt::Debug for Wanted {
 
 /// Every kind, sorted by name.
 pub fn kinds() -> &'static [Kind] {
-    KINDS
+    &KINDS
 }
 
 /// The kind of that name.
@@ -148,28 +149,30 @@ pub fn kind(name: &str) -> Option<&'static Kind> {
 }
 
 /// One line a kind, sorted by name.
-static KINDS: &[Kind] = &[
-    Kind::of::<crate::kind::caddyfile::Caddyfile>(),
-    Kind::of::<crate::kind::csv::Csv>(),
-    Kind::of::<crate::kind::dir::Dir>(),
-    Kind::of::<crate::kind::dotenv::Dotenv>(),
-    Kind::of::<crate::kind::elf::Elf>(),
-    Kind::of::<crate::kind::file::File>(),
-    Kind::of::<crate::kind::firewall::Firewall>(),
-    Kind::of::<crate::kind::gai::Gai>(),
-    Kind::of::<crate::kind::host::Host>(),
-    Kind::of::<crate::kind::instance::Instance>(),
-    Kind::of::<crate::kind::libc::Libc>(),
-    Kind::of::<crate::kind::listeners::Listeners>(),
-    Kind::of::<crate::kind::log::Log>(),
-    Kind::of::<crate::kind::mount::Mount>(),
-    Kind::of::<crate::kind::netif::Netif>(),
-    Kind::of::<crate::kind::os::Os>(),
-    Kind::of::<crate::kind::process::Processes>(),
-    Kind::of::<crate::kind::resolv::Resolv>(),
-    Kind::of::<crate::kind::unit::Unit>(),
-    Kind::of::<crate::kind::user::User>(),
-];
+static KINDS: LazyLock<Vec<Kind>> = LazyLock::new(|| {
+    vec![
+        Kind::of::<crate::kind::caddyfile::Caddyfile>(),
+        Kind::of::<crate::kind::csv::Csv>(),
+        Kind::of::<crate::kind::dir::Dir>(),
+        Kind::of::<crate::kind::dotenv::Dotenv>(),
+        Kind::of::<crate::kind::elf::Elf>(),
+        Kind::of::<crate::kind::file::File>(),
+        Kind::of::<crate::kind::firewall::Firewall>(),
+        Kind::of::<crate::kind::gai::Gai>(),
+        Kind::of::<crate::kind::host::Host>(),
+        Kind::of::<crate::kind::instance::Instance>(),
+        Kind::of::<crate::kind::libc::Libc>(),
+        Kind::of::<crate::kind::listeners::Listeners>(),
+        Kind::of::<crate::kind::log::Log>(),
+        Kind::of::<crate::kind::mount::Mount>(),
+        Kind::of::<crate::kind::netif::Netif>(),
+        Kind::of::<crate::kind::os::Os>(),
+        Kind::of::<crate::kind::process::Processes>(),
+        Kind::of::<crate::kind::resolv::Resolv>(),
+        Kind::of::<crate::kind::unit::Unit>(),
+        Kind::of::<crate::kind::user::User>(),
+    ]
+});
 
 fn schema<T: schemars::JsonSchema>() -> Schema {
     SchemaSettings::draft2020_12()

@@ -106,6 +106,11 @@ impl Door {
         }
     }
 
+    /// Whether entering spoke to the engine through its socket, or fell back on its command line.
+    pub fn by_its_socket(&self) -> bool {
+        matches!(self.entry, Entry::Socket(..))
+    }
+
     async fn by_socket(&self, socket: PathBuf) -> Result<Box<dyn Backend>, Trouble> {
         if self.engine == Engine::Docker {
             return Ok(Box::new(Docker::connect(socket).await?));

@@ -180,21 +180,32 @@ pub(crate) async fn gather(
             None => std::future::pending().await,
         }
     };
-    let looked = tokio::select! {
-        looked = &mut work => looked,
-        () = passed => {
-            stop.cancel();
-            // Everybody ends what they started, and hands in what they have.
-            work.await
+    let looked = async {
+        tokio::select! {
+            looked = &mut work => looked,
+            () = passed => {
+                stop.cancel();
+                // Everybody ends what they started, and hands in what they have.
+                work.await
+            }
         }
     };
+    let images = async {
+        tokio::select! {
+            images = session.images() => Some(images),
+            () = stop.cancelled() => None,
+        }
+    };
+    let (looked, images) = tokio::join!(looked, images);
 
     let mut gathered = Gathered::default();
     let mut seen_by_role: BTreeMap<&Role, &Seen> = BTreeMap::new();
     for (group, seen) in &looked {
         for role in &group.roles {
             seen_by_role.insert(role, seen);
-            gathered.nodes.push(record(session, group, role, seen));
+            gathered
+                .nodes
+                .push(record(session, images, group, role, seen));
         }
     }
     gathered.nodes.sort_by(|a, b| a.role.cmp(&b.role));
@@ -219,12 +230,18 @@ pub(crate) fn unknown(reason: Option<Reason>) -> Value {
     serde_json::to_value(Observed::<()>::Unknown(reason)).unwrap_or(Value::Null)
 }
 
-fn record(session: &Session, group: &Group<'_>, role: &Role, seen: &Seen) -> NodeRecord {
+fn record(
+    session: &Session,
+    images: Option<&BTreeMap<String, String>>,
+    group: &Group<'_>,
+    role: &Role,
+    seen: &Seen,
+) -> NodeRecord {
     let instance = group.target.name();
     NodeRecord {
         role: role.clone(),
         instance: instance.to_owned(),
-        image: session.images.get(instance).cloned(),
+        image: images.and_then(|images| images.get(instance).cloned()),
         standin: session.site.standins.contains(role),
         now: seen.now,
         skew_s: seen.skew_s,

@@ -9,9 +9,10 @@ use runproof_facts::fact::Context;
 use runproof_facts::registry::Wanted;
 use runproof_facts::script::Guard;
 use runproof_model::{Reason, ReasonKind, Site};
+use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
-use crate::backend::{Backend, Reached, Target};
+use crate::backend::{Backend, Listed, Reached, Target};
 use crate::door::Door;
 use crate::exec::Limits;
 use crate::gather::{Gathered, Progress, gather};
@@ -93,8 +94,8 @@ pub struct Session {
     pub(crate) policy: ContentPolicy,
     pub(crate) door: Door,
     pub(crate) engine: Option<Box<dyn Backend>>,
-    /// What each instance was made from.
-    pub(crate) images: BTreeMap<String, String>,
+    /// What each instance was made from, once somebody asked.
+    images: OnceCell<BTreeMap<String, String>>,
 }
 
 impl std::fmt::Debug for Session {
@@ -128,21 +129,28 @@ impl Session {
             .enter()
             .await
             .map_err(|trouble| OpenError::Unreachable(trouble.reason))?;
-        let mut images = BTreeMap::new();
+        let mut images = OnceCell::new();
         if let Some(engine) = &engine {
             // Both are questions to the engine alone, so they go at once; the host name is judged first.
+            // An engine that was spoken to through its socket is there; what it lists is then
+            // needed now only where it tells whether this is the right site.
+            let needed = site.identity.subnet.is_some() || !door.by_its_socket();
             let (hostname, listed) = tokio::join!(
                 identity::check_hostname(site, &door.host, Some(engine.as_ref())),
-                engine.list(site.identity.subnet.is_some())
+                async {
+                    if needed {
+                        Some(engine.list(site.identity.subnet.is_some()).await)
+                    } else {
+                        None
+                    }
+                }
             );
             hostname?;
-            let listed = listed.map_err(|trouble| OpenError::Unreachable(trouble.reason))?;
-            identity::check_subnet(site, &listed)?;
-            images.extend(
-                listed
-                    .into_iter()
-                    .filter_map(|one| Some((one.name, one.image?))),
-            );
+            if let Some(listed) = listed {
+                let listed = listed.map_err(|trouble| OpenError::Unreachable(trouble.reason))?;
+                identity::check_subnet(site, &listed)?;
+                images = OnceCell::new_with(Some(images_of(listed)));
+            }
         } else {
             identity::check_hostname(site, &door.host, None).await?;
             identity::check_machine_subnet(site, &door.host).await?;
@@ -155,6 +163,18 @@ impl Session {
             engine,
             images,
         })
+    }
+
+    /// What each instance was made from; nothing where the engine does not say.
+    pub(crate) async fn images(&self) -> &BTreeMap<String, String> {
+        self.images
+            .get_or_init(|| async {
+                match &self.engine {
+                    Some(engine) => engine.list(false).await.map(images_of).unwrap_or_default(),
+                    None => BTreeMap::new(),
+                }
+            })
+            .await
     }
 
     /// Looks at everything wanted, at every node at once.
@@ -228,6 +248,13 @@ impl Session {
             target,
         }
     }
+}
+
+fn images_of(listed: Vec<Listed>) -> BTreeMap<String, String> {
+    listed
+        .into_iter()
+        .filter_map(|one| Some((one.name, one.image?)))
+        .collect()
 }
 
 /// The site's allow-list, else the documented one.

@@ -338,6 +338,23 @@ impl Library {
         })
     }
 
+    /// What is wrong with the ledger and the conflicts, where the library brings them or
+    /// something in it referred to them: reading the compiled-in ones takes longer than all else.
+    pub(crate) fn mistakes_of_documents(&self) -> Vec<&[Diagnostic]> {
+        let mut mistakes = Vec::new();
+        if (self.sources_file.is_some() || self.sources.get().is_some())
+            && let Err(found) = self.sources()
+        {
+            mistakes.push(found);
+        }
+        if (self.conflicts_file.is_some() || self.conflicts.get().is_some())
+            && let Err(found) = self.conflicts()
+        {
+            mistakes.push(found);
+        }
+        mistakes
+    }
+
     /// The ledger of the documents; of the compiled-in suites when the library brings none.
     pub fn sources(&self) -> Result<&Sources, &[Diagnostic]> {
         self.sources

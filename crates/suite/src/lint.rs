@@ -40,11 +40,8 @@ impl Library {
         }
         lint.shared_inputs();
         lint.circles();
-        if let Err(diagnostics) = self.sources() {
-            lint.diagnostics.extend_from_slice(diagnostics);
-        }
-        if let Err(diagnostics) = self.conflicts() {
-            lint.diagnostics.extend_from_slice(diagnostics);
+        for mistakes in self.mistakes_of_documents() {
+            lint.diagnostics.extend_from_slice(mistakes);
         }
         tidy(lint.diagnostics)
     }

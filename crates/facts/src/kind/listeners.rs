@@ -16,14 +16,25 @@ use crate::reads::{self, Reads};
 
 /// The sockets that wait. `ss` asks the kernel for these alone, where its tables in `/proc`
 /// go through every bucket of all connections, which costs milliseconds. What `ss` says is
-/// taken when it is sockets and nothing else.
+/// taken when it is sockets and nothing else. It says nothing where there is no socket and
+/// where it could not ask, so that is believed only when the kernel counts none.
 const TABLES: &str = r#"s=$(exec ss -Hltune 2>&1) || s=x
+n=
 case "
 $s" in
 *"
-"[!tu]* | "
-") head -v -c 8388608 /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6 2>&1 ;;
-*) printf '==> ss <==\n%s\n' "$s" ;;
+"[!tu]*) ;;
+"
+")
+  if [ -r /proc/net/sockstat ] && { [ -r /proc/net/sockstat6 ] || [ ! -e /proc/net/if_inet6 ]; }; then
+    while read -r k _ v _; do case $k in TCP: | UDP:) n=$n$v ;; esac; done </proc/net/sockstat
+    [ ! -r /proc/net/sockstat6 ] || while read -r k _ v _; do case $k in TCP6: | UDP6:) n=$n$v ;; esac; done </proc/net/sockstat6
+  fi ;;
+*) n=0 ;;
+esac
+case $n in
+0 | 00 | 0000) printf '==> ss <==\n%s\n' "$s" ;;
+*) head -v -c 8388608 /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6 2>&1 ;;
 esac
 printf '\n==> end <==\n'"#;
 
@@ -321,20 +332,13 @@ fn ss_line(line: &str) -> Option<Entry> {
         _ => return None,
     };
     let (addr, port) = words.nth(2)?.rsplit_once(':')?;
-    let addr = match addr.split_once('%') {
-        Some((addr, rest)) if addr.starts_with('[') => {
-            format!("{addr}{}", &rest[rest.find(']')?..])
-        }
-        Some((addr, _)) => addr.to_owned(),
-        None => addr.to_owned(),
-    };
-    let addr: IpAddr = match addr
-        .strip_prefix('[')
-        .and_then(|addr| addr.strip_suffix(']'))
-    {
-        Some(addr) => addr.parse::<Ipv6Addr>().ok()?.into(),
-        None if addr == "*" => Ipv6Addr::UNSPECIFIED.into(),
-        None => addr.parse::<Ipv4Addr>().ok()?.into(),
+    // The interface stands inside the brackets or behind them.
+    let bare = addr.split_once('%').map_or(addr, |(addr, _)| addr);
+    let bare = bare.trim_matches(['[', ']']);
+    let addr: IpAddr = match bare {
+        "*" => Ipv6Addr::UNSPECIFIED.into(),
+        bare if addr.starts_with('[') => bare.parse::<Ipv6Addr>().ok()?.into(),
+        bare => bare.parse::<Ipv4Addr>().ok()?.into(),
     };
     words.next()?;
     let (mut uid, mut inode, mut six_only) = (0, None, None);
