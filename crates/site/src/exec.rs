@@ -18,8 +18,9 @@ use crate::random;
 use crate::sink::{Output, Sink};
 use crate::trouble::Trouble;
 
-/// `$1`: seconds, `$2`: mark. For nodes without `nice` or `timeout`; every step replaces
-/// the one before it.
+/// `$1`: seconds, `$2`: mark. At a low priority, and with `timeout` as the net under us;
+/// a node without one of the two still works. Every step replaces the one before it, and a
+/// shell comes first: one that hangs has no child yet that would outlive it.
 const WRAPPER: &str = r#"n=; command -v nice >/dev/null 2>&1 && n='nice -n 10'
 command -v timeout >/dev/null 2>&1 && exec $n timeout -k 2 "$1" sh -s "$2"
 exec $n sh -s "$2""#;
@@ -95,27 +96,12 @@ pub(crate) fn on_machine(words: &[String], sudo: bool) -> Vec<String> {
         .collect()
 }
 
-/// The words of an exec's command: what [`run`] starts on the node. A low priority, and
-/// `timeout` as the net under us.
+/// The words of an exec's command: what [`run`] starts on the node.
 pub(crate) fn command(time: Duration, mark: &str) -> Vec<String> {
-    let seconds = seconds(time);
-    [
-        "nice", "-n", "10", "timeout", "-k", "2", &seconds, "sh", "-s", mark,
-    ]
-    .map(str::to_owned)
-    .to_vec()
-}
-
-/// The same for a node that lacks one of the two; it costs one more process.
-fn command_without(time: Duration, mark: &str) -> Vec<String> {
-    let seconds = seconds(time);
-    ["sh", "-c", WRAPPER, "sh", &seconds, mark]
+    let seconds = time.as_secs().saturating_add(1 + GRACE);
+    ["sh", "-c", WRAPPER, "sh", &seconds.to_string(), mark]
         .map(str::to_owned)
         .to_vec()
-}
-
-fn seconds(time: Duration) -> String {
-    time.as_secs().saturating_add(1 + GRACE).to_string()
 }
 
 /// Runs `script` there, with one retry when the trouble may pass.
@@ -156,21 +142,11 @@ async fn attempt(
             };
         }
     };
-    let text = self::script(script);
     let words = command(limits.silent, &mark);
-    let mut how = watch(there, &words, &text, &sink, limits, cancel, &mark).await;
-    let mut began = pid_of(&sink.head(PID_LINE), &mark).is_some();
-    let mut sink = sink;
-    let lacks_a_program = match &how {
-        Ok(code) => matches!(code, 126 | 127),
-        Err(trouble) => trouble.reason.kind == ReasonKind::MissingTool,
-    };
-    if lacks_a_program && !began {
-        sink = Sink::new(limits.bytes);
-        let words = command_without(limits.silent, &mark);
-        how = watch(there, &words, &text, &sink, limits, cancel, &mark).await;
-        began = pid_of(&sink.head(PID_LINE), &mark).is_some();
-    }
+    let text = self::script(script);
+
+    let how = watch(there, &words, &text, &sink, limits, cancel, &mark).await;
+    let began = pid_of(&sink.head(PID_LINE), &mark).is_some();
     Ended {
         output: sink.into_output(),
         how,
