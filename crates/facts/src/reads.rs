@@ -55,10 +55,7 @@ impl Reads {
 
 /// Why a field that nobody reads is unknown.
 pub fn not_read() -> Reason {
-    Reason::new(
-        ReasonKind::NotRecorded,
-        "not looked at, because no expectation reads it",
-    )
+    Reason::new(ReasonKind::NotAsked, "no expectation reads it")
 }
 
 /// The value of a field that was not looked at because nobody reads it.

@@ -212,6 +212,8 @@ pub enum ReasonKind {
     Interrupted,
     /// The bundle does not hold this fact.
     NotRecorded,
+    /// Nobody asked for this field, so nobody looked at it.
+    NotAsked,
     /// The site file does not allow this path to be read.
     NotAllowed,
     /// The probe met an error of another sort.
@@ -237,6 +239,7 @@ impl ReasonKind {
             Self::Unsupported => "in a form that cannot be read",
             Self::Interrupted => "interrupted",
             Self::NotRecorded => "not in the recording",
+            Self::NotAsked => "not looked at",
             Self::NotAllowed => "not allowed by the site file",
             Self::Failed => "probe failed",
             Self::Defect => "defect of runproof",

@@ -5,8 +5,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
+use runproof_facts::Reads;
 use runproof_model::{Evidence, Finding, Site, Verdict};
 use runproof_suite::expr::Val;
 use runproof_suite::{Facts, Library, Plan, Selection, bind, evaluate, judge};
@@ -266,4 +268,74 @@ fn every_green_invariant_can_turn_red_and_is_open_on_unknown() {
     }
     assert!(toothless.is_empty(), "nothing turns red: {toothless:#?}");
     assert!(never_open.is_empty(), "green on unknown: {never_open:#?}");
+}
+
+/// The fields that nobody reads, as JSON pointers, the outermost alone.
+fn unread(value: &Value, pointer: &str, path: &str, reads: &Reads, found: &mut Vec<String>) {
+    match value {
+        Value::Object(map) if !is_mark(value) => {
+            for (name, inner) in map {
+                let pointer = format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"));
+                let path = if path.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{path}.{name}")
+                };
+                if reads.wants(&path) {
+                    unread(inner, &pointer, &path, reads, found);
+                } else {
+                    found.push(pointer);
+                }
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                unread(item, &format!("{pointer}/{index}"), path, reads, found);
+            }
+        }
+        Value::Object(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[test]
+fn what_nobody_reads_decides_nothing() {
+    let (plan, evidence) = reference();
+    let mut poorer = evidence.clone();
+    let mut forgotten = 0;
+    for wanted in plan.wanted() {
+        let kind = runproof_facts::registry::kind(wanted.kind).unwrap();
+        for record in poorer.rounds.iter_mut().flat_map(|round| &mut round.facts) {
+            if record.role != wanted.role
+                || record.kind != wanted.kind
+                || record.query != wanted.query
+            {
+                continue;
+            }
+            let mut pointers = Vec::new();
+            unread(&record.fact, "", "", &wanted.reads, &mut pointers);
+            for pointer in pointers {
+                let mut less = record.fact.clone();
+                *less.pointer_mut(&pointer).unwrap() =
+                    json!({"$unknown": {"kind": "not-asked", "detail": "nobody reads it"}});
+                // A field that is always known cannot be left out.
+                if matches!(kind.believed(&less), Cow::Borrowed(_)) {
+                    record.fact = less;
+                    forgotten += 1;
+                }
+            }
+        }
+    }
+    assert!(forgotten > 100, "{forgotten}");
+    let verdicts = |evidence: &Evidence| -> BTreeMap<String, Verdict> {
+        evaluate(&plan, evidence)
+            .into_iter()
+            .map(|finding| (format!("{}@{}", finding.id, finding.node), finding.verdict))
+            .collect()
+    };
+    let (before, after) = (verdicts(&evidence), verdicts(&poorer));
+    let differ: Vec<_> = before
+        .iter()
+        .filter(|(id, verdict)| after.get(*id) != Some(verdict))
+        .collect();
+    assert!(differ.is_empty(), "{differ:?}");
 }

@@ -275,7 +275,7 @@ mod tests {
         let account = entry("svc:x:998:997::/:/bin/sh");
         assert_eq!(account.known().unwrap().uid, 998);
         assert!(matches!(&account.known().unwrap().groups,
-            Observed::Unknown(r) if r.kind == ReasonKind::NotRecorded));
+            Observed::Unknown(r) if r.kind == ReasonKind::NotAsked));
         for other in [
             "svcs:x:1:1::/:/bin/sh",
             "svc:x:1\n",

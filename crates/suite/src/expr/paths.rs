@@ -82,9 +82,15 @@ impl Reader {
                     path.push(ANY.to_owned());
                     path
                 });
-                self.locals.push(element);
+                self.locals.push(element.clone());
                 self.read(&parts.body);
                 self.locals.pop();
+                // Who asks nothing of an element still asks whether there are any.
+                if let (Some(range), Some(element)) = (&range, element)
+                    && !self.found.iter().any(|path| path.starts_with(&element))
+                {
+                    self.found.insert(range.clone());
+                }
                 range.filter(|_| *which == Loop::Filter)
             }
             Kind::Call(func, args, _) => {

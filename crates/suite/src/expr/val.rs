@@ -172,7 +172,11 @@ impl Val {
             }
             Self::Map(map) => {
                 out.push('{');
-                for (index, (key, value)) in map.iter().enumerate() {
+                // What nobody asked for says nothing about what was found.
+                let asked = map.iter().filter(
+                    |(_, value)| !matches!(value, Self::Unknown(r) if r.kind == ReasonKind::NotAsked),
+                );
+                for (index, (key, value)) in asked.enumerate() {
                     if index > 0 {
                         out.push_str(", ");
                     }

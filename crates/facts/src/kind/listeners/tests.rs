@@ -272,9 +272,7 @@ fn who_reads_only_ports_costs_one_look_and_knows_no_holder() {
         panic!("nothing")
     };
     for socket in fact.sockets.known().unwrap() {
-        assert!(
-            matches!(&socket.process, Observed::Unknown(r) if r.kind == ReasonKind::NotRecorded)
-        );
+        assert!(matches!(&socket.process, Observed::Unknown(r) if r.kind == ReasonKind::NotAsked));
     }
 }
 

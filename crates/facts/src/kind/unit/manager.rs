@@ -71,6 +71,7 @@ pub fn read(answers: &Answers, unit: &UnitName) -> Result<Option<Properties>, Re
             | ReasonKind::Unsupported
             | ReasonKind::Interrupted
             | ReasonKind::NotRecorded
+            | ReasonKind::NotAsked
             | ReasonKind::NotAllowed
             | ReasonKind::Failed
             | ReasonKind::Defect => reason,

@@ -134,7 +134,7 @@ fn who_reads_only_the_state_asks_only_the_manager() {
         panic!()
     };
     assert_eq!(unit.active_state, Observed::Known("active".into()));
-    assert!(matches!(unit.disk, Observed::Unknown(r) if r.kind == ReasonKind::NotRecorded));
+    assert!(matches!(unit.disk, Observed::Unknown(r) if r.kind == ReasonKind::NotAsked));
 }
 
 #[test]

@@ -255,6 +255,22 @@ fn what_is_no_expression_is_refused_with_its_place(
     assert_eq!((error.message.as_str(), error.offset), (message, offset));
 }
 
+#[rstest]
+#[case::field("f.a.b == 1", &["f.a.b"])]
+#[case::whole("f == g", &["f", "g"])]
+#[case::loop_over_elements("f.xs.exists(x, x.port == 1)", &["f.xs.*.port"])]
+#[case::loop_that_asks_nothing_of_them("f.xs.exists(x, true)", &["f.xs"])]
+#[case::elements_themselves("f.xs.all(x, x in f.ys)", &["f.xs.*", "f.ys"])]
+#[case::filtered_and_counted("f.xs.filter(x, x.a).size() == 1", &["f.xs", "f.xs.*.a"])]
+#[case::presence("has(f.a)", &["f.a"])]
+#[case::key("f.m['k'] == 1", &["f.m.k"])]
+#[case::least("min(f.xs) > 1", &["f.xs", "f.xs.*"])]
+fn values_are_what_is_read_with_all_that_is_below(#[case] source: &str, #[case] expected: &[&str]) {
+    let expr = Expr::compile(source).unwrap();
+    let values: Vec<String> = expr.values().iter().map(|path| path.join(".")).collect();
+    assert_eq!(values, expected);
+}
+
 #[test]
 fn roots_and_paths_name_what_is_read() {
     let expr = Expr::compile(
