@@ -17,6 +17,15 @@ pub fn write(level: &str, module: &str, message: &str) {
     }
 }
 
+/// Why listening failed, in the words that the guides look for where there are any.
+pub fn cause(error: &std::io::Error) -> String {
+    if error.kind() == std::io::ErrorKind::AddrInUse {
+        format!("address in use: {error}")
+    } else {
+        error.to_string()
+    }
+}
+
 fn wrap(entry: &str) -> String {
     let mut text = String::new();
     let mut column = 0;

@@ -35,3 +35,9 @@ fn main() -> ExitCode {
         }
     }
 }
+
+/// One line on the standard output, for those who ask on the command line.
+fn say(line: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
