@@ -26,6 +26,21 @@ pub fn cause(error: &std::io::Error) -> String {
     }
 }
 
+/// An error with everything below it, in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut below = error.source();
+    while let Some(error) = below {
+        let cause = error.to_string();
+        // Some libraries repeat the cause in their own text.
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+        below = error.source();
+    }
+    text
+}
+
 fn wrap(entry: &str) -> String {
     let mut text = String::new();
     let mut column = 0;

@@ -8,7 +8,6 @@
 mod botserver;
 mod botui;
 mod forgejo_runner;
-mod http;
 mod log;
 mod minio;
 
@@ -20,7 +19,7 @@ fn main() -> ExitCode {
     let args: Vec<String> = args.collect();
     let result = match name.rsplit('/').next().unwrap_or_default() {
         "botserver" => botserver::run(&args),
-        "botui" => botui::run(),
+        "botui" => botui::run(&args),
         "forgejo-runner" => forgejo_runner::run(&args),
         "minio" => minio::run(&args),
         other => Err(format!(
