@@ -12,7 +12,6 @@ mod botui;
 mod console;
 mod flags;
 mod forgejo_runner;
-mod http;
 mod log;
 mod minio;
 mod server;
@@ -30,7 +29,7 @@ fn main() -> ExitCode {
     }
     let result = match name.as_str() {
         "botserver" => botserver::run(&args),
-        "botui" => botui::run(),
+        "botui" => botui::run(&args),
         "forgejo-runner" => forgejo_runner::run(&args),
         "minio" => minio::run(&args),
         // It has exit codes of its own.
@@ -44,4 +43,10 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// One line on the standard output, for those who ask on the command line.
+fn say(line: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
