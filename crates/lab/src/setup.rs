@@ -166,8 +166,11 @@ fn script(
         set(name, value);
     }
     script.push_str(library);
-    script.push('\n');
+    // In braces the shell reads the set-up whole before it begins: whatever in it reads standard
+    // input would swallow the rest of the script.
+    script.push_str("\n{\n");
     script.push_str(setup);
+    script.push_str("\n} </dev/null\n");
     script
 }
 
