@@ -19,7 +19,7 @@ use crate::role::Roles;
 use crate::secrets::{Secrets, word};
 use crate::setting::Setting;
 use crate::state::Folder;
-use crate::{images, preflight, reap, site_file, standin};
+use crate::{images, preflight, reap, site_file, standin, upstream};
 
 /// How many nodes are worked on at once: more only wait for the machine's cores and disk.
 pub(crate) const AT_ONCE: usize = 6;
@@ -35,12 +35,23 @@ pub struct UpOptions {
     pub profile: String,
     /// The roles; none means all that are not optional.
     pub roles: Vec<String>,
-    /// Take real servers from public images, where a role names one.
-    pub upstream: bool,
+    /// Where servers that Debian lacks come from.
+    pub servers: Servers,
     /// Values for roles' parameters, by name.
     pub parameters: BTreeMap<String, String>,
     /// Leave a lab that did not come up as it is, to look at it.
     pub keep: bool,
+}
+
+/// Where servers that Debian lacks come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Servers {
+    /// A stand-in plays them.
+    Standins,
+    /// From public images where a role names one; an error where none can be had.
+    Upstream,
+    /// The same, with a stand-in where none can be had.
+    UpstreamElseStandins,
 }
 
 /// Makes a lab. What a killed command left of one of that name is removed first.
@@ -172,6 +183,7 @@ impl Making<'_> {
             record.subnet = Some(subnet);
         }
 
+        let programs = self.programs().await?;
         let (nodes, subnet) = self.launch(&record, &images, &journal).await?;
         record.nodes = nodes;
         record.subnet = record.subnet.or(subnet);
@@ -182,6 +194,7 @@ impl Making<'_> {
             roles: self.roles,
             place,
             standin: self.standin,
+            programs: &programs,
             events: self.events,
             cancel: self.cancel,
         };
@@ -191,6 +204,18 @@ impl Making<'_> {
         site_file::write(self.folder, &record, &known)?;
         record.write(self.folder)?;
         Ok(record)
+    }
+
+    async fn programs(&self) -> Result<upstream::Programs, LabError> {
+        let fetch = upstream::fetch(&self.options.name, self.roles, self.events);
+        match self.options.servers {
+            Servers::Standins => Ok(upstream::Programs::new()),
+            Servers::Upstream => fetch.await,
+            Servers::UpstreamElseStandins => Ok(fetch.await.unwrap_or_else(|error| {
+                self.events.note(&format!("{error}; stand-ins play instead"));
+                upstream::Programs::new()
+            })),
+        }
     }
 
     /// Starts every node, and gives each its address; the network in which they are.

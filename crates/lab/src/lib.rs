@@ -28,9 +28,10 @@ mod setup;
 mod site_file;
 mod standin;
 mod state;
+mod upstream;
 mod wait;
 
-pub use boot::{UpOptions, up};
+pub use boot::{Servers, UpOptions, up};
 pub use engine::{EngineChoice, install_lines};
 pub use error::{Kind, LabError};
 pub use lab_site::{LabNode, LabSite, Said};

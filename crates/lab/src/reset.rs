@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use runproof_site::CancellationToken;
 
 use crate::Events;
-use crate::boot::{UpOptions, up};
+use crate::boot::{Servers, UpOptions, up};
 use crate::engine::EngineChoice;
 use crate::error::LabError;
 use crate::journal::Journal;
@@ -18,7 +18,7 @@ use crate::role::Roles;
 use crate::secrets::Secrets;
 use crate::setting::Setting;
 use crate::state::Folder;
-use crate::{images, preflight, reap, site_file, standin};
+use crate::{images, preflight, reap, site_file, standin, upstream};
 
 /// Makes one node of a lab anew, or the whole lab.
 ///
@@ -42,7 +42,7 @@ pub async fn reset(
             engine: EngineChoice::This(record.engine),
             profile: record.profile,
             roles: record.nodes.into_keys().collect(),
-            upstream: false,
+            servers: Servers::Standins,
             parameters: record.parameters,
             keep: false,
         };
@@ -89,11 +89,13 @@ pub async fn reset(
     record.write(&folder)?;
     launch::write_names(&place, &record.nodes, &record.nonce).await?;
     let again: BTreeSet<String> = roles.with_dependants(role);
+    let programs = upstream::Programs::new();
     let setting = Setting {
         parts: &parts,
         roles: &roles,
         place: &place,
         standin: &standin,
+        programs: &programs,
         events,
         cancel,
     };

@@ -15,6 +15,7 @@ use crate::role::{Played, Roles};
 use crate::secrets::Secrets;
 use crate::setup::{self, Context};
 use crate::state::Folder;
+use crate::upstream::Programs;
 use crate::wait;
 
 /// What setting up needs.
@@ -23,6 +24,7 @@ pub(crate) struct Setting<'a> {
     pub roles: &'a Roles,
     pub place: &'a Place,
     pub standin: &'a [u8],
+    pub programs: &'a Programs,
     pub events: &'a dyn Events,
     pub cancel: &'a CancellationToken,
 }
@@ -92,6 +94,7 @@ impl Setting<'_> {
             parts: self.parts,
             record,
             standin: self.standin,
+            programs: self.programs,
         };
         let (Some(spec), Some(node)) = (self.roles.get(&role), record.nodes.get(&role)) else {
             return Err(LabError::failed(format!("the lab has no {role}")));
@@ -100,7 +103,7 @@ impl Setting<'_> {
             setup::lay(self.place, &context, &role, spec, node).await?;
             let exports = setup::run(self.place, &context, &secrets, &role, node).await?;
             wait::listening(self.place, &node.instance, &spec.ports, self.cancel).await?;
-            let played = setup::played(self.place, spec, &node.instance).await;
+            let played = setup::played(self.place, &context, spec, &node.instance).await;
             Ok((role.clone(), exports, played))
         };
         tokio::select! {

@@ -18,6 +18,7 @@ use crate::parts::Parts;
 use crate::record::{NodeRecord, Record};
 use crate::role::{Played, RoleSpec};
 use crate::secrets::{Secrets, word};
+use crate::upstream::Programs;
 
 /// How long a set-up may take on a busy machine.
 const TIME: Duration = Duration::from_secs(300);
@@ -32,6 +33,8 @@ pub(crate) struct Context<'a> {
     pub parts: &'a Parts,
     pub record: &'a Record,
     pub standin: &'a [u8],
+    /// Real servers that take a stand-in's place.
+    pub programs: &'a Programs,
 }
 
 /// Lays files and stand-ins, and the mark by which the node is known as ours.
@@ -51,20 +54,22 @@ pub(crate) async fn lay(
     let mut first: Option<&str> = None;
     for path in spec.standins() {
         let folder = path.rsplit_once('/').map_or("/", |(folder, _)| folder);
-        // The program that runs there is replaced by a rename: a running file cannot be written.
-        match first {
-            None => {
-                let script = format!("mkdir -p {folder} && cat > {path}.new && chmod 0755 {path}.new && mv {path}.new {path}");
-                place
-                    .feed(&node.instance, &["sh", "-c", &script], context.standin, LAY)
-                    .await
-                    .map_err(|r| failed(&r))?;
-                first = Some(path);
-            }
-            Some(first) => {
-                let script = format!("mkdir -p {folder} && cp -p {first} {path}.new && mv {path}.new {path}");
-                place.feed(&node.instance, &["sh", "-c", &script], b"", LAY).await.map_err(|r| failed(&r))?;
-            }
+        let real = context.programs.get(path);
+        // The stand-in goes over once. A program that runs is replaced by a rename: it cannot be written.
+        let (from, bytes) = match (real, first) {
+            (Some(real), _) => ("cat".to_owned(), real.as_slice()),
+            (None, None) => ("cat".to_owned(), context.standin),
+            (None, Some(first)) => (format!("cat {first}"), &[][..]),
+        };
+        let script = format!(
+            "mkdir -p {folder} && {from} > {path}.new && chmod 0755 {path}.new && mv {path}.new {path}"
+        );
+        place
+            .feed(&node.instance, &["sh", "-c", &script], bytes, LAY)
+            .await
+            .map_err(|r| failed(&r))?;
+        if real.is_none() {
+            first = first.or(Some(path));
         }
     }
     Ok(())
@@ -209,7 +214,12 @@ fn exports(text: &str, mark: &str) -> (BTreeMap<String, String>, String) {
 }
 
 /// Asks a node which versions it runs.
-pub(crate) async fn played(place: &Place, spec: &RoleSpec, instance: &str) -> Vec<Played> {
+pub(crate) async fn played(
+    place: &Place,
+    context: &Context<'_>,
+    spec: &RoleSpec,
+    instance: &str,
+) -> Vec<Played> {
     let mut script = String::from("PATH=/opt/gbo/bin:$PATH:/usr/sbin\n");
     for (at, program) in spec.runs.iter().enumerate() {
         if let Some(command) = &program.version {
@@ -231,7 +241,10 @@ pub(crate) async fn played(place: &Place, spec: &RoleSpec, instance: &str) -> Ve
             Played {
                 service: program.service.clone(),
                 version: line.map(str::trim).filter(|v| !v.is_empty()).map(str::to_owned),
-                standin: program.standin.is_some(),
+                standin: program
+                    .standin
+                    .as_ref()
+                    .is_some_and(|path| !context.programs.contains_key(path)),
             }
         })
         .collect()

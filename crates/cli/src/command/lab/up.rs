@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::{Args, ValueEnum};
-use runproof_lab::{EngineChoice, Record, UpOptions};
+use runproof_lab::{EngineChoice, Record, Servers, UpOptions};
 use runproof_model::ExitCode;
 use runproof_model::site::Engine;
 
@@ -45,6 +45,9 @@ pub struct UpArgs {
     /// Where servers come from: packages (Debian, stand-ins for the rest) or upstream public images
     #[arg(long, value_name = "FROM", default_value = "packages", hide_possible_values = true)]
     pub images: ImageSource,
+    /// With --images upstream: let a stand-in play what no registry gives
+    #[arg(long)]
+    pub fall_back: bool,
     /// A variant of a role, as cache=own
     #[arg(long, value_name = "NAME=VALUE", value_parser = parameter)]
     pub with: Vec<(String, String)>,
@@ -102,7 +105,11 @@ pub(super) fn run(args: &UpArgs, display: &DisplayOptions) -> ExitCode {
         },
         profile: args.profile.clone(),
         roles,
-        upstream: args.images == ImageSource::Upstream,
+        servers: match (args.images, args.fall_back) {
+            (ImageSource::Packages, _) => Servers::Standins,
+            (ImageSource::Upstream, false) => Servers::Upstream,
+            (ImageSource::Upstream, true) => Servers::UpstreamElseStandins,
+        },
         parameters,
         keep: args.keep,
     };
