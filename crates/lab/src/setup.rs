@@ -78,6 +78,7 @@ pub(crate) async fn lay(
 /// The role's `files/` as an archive in which everything is root's.
 fn archive(parts: &Parts, role: &str) -> std::io::Result<Vec<u8>> {
     let mut archive = tar::Builder::new(Vec::new());
+    let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default();
     let folder = format!("roles/{role}/files");
     for (path, file) in parts.under(&folder) {
         if path.ends_with(".keep") {
@@ -86,6 +87,7 @@ fn archive(parts: &Parts, role: &str) -> std::io::Result<Vec<u8>> {
             header.set_entry_type(tar::EntryType::Directory);
             header.set_mode(0o755);
             header.set_size(0);
+            header.set_mtime(now);
             let folder = path.trim_end_matches(".keep");
             archive.append_data(&mut header, if folder.is_empty() { "./" } else { folder }, std::io::empty())?;
             continue;
@@ -93,6 +95,7 @@ fn archive(parts: &Parts, role: &str) -> std::io::Result<Vec<u8>> {
         let mut header = tar::Header::new_gnu();
         header.set_mode(if file.runs { 0o755 } else { 0o644 });
         header.set_size(file.bytes.len() as u64);
+        header.set_mtime(now);
         archive.append_data(&mut header, path, file.bytes.as_slice())?;
     }
     archive.into_inner()
