@@ -171,7 +171,7 @@ async fn docker_a_bucket_becomes_a_bot_with_a_configuration_scripts_and_suggesti
     let script = "ADD_SUGGESTION_TOOL \"enrol\" AS \"Enrol\"\nTALK \"Hi\"\n";
     platform.upload("demo.gbdialog/start.bas", script).await;
     let process = platform.start(free_port());
-    process.wait_for("Synced config.csv for bot demo");
+    process.wait_for("Synced config old=1 for bot demo");
     let sql = platform.sql().await;
     // A header that does not say `key` is a row like any other.
     let rows = ["llm-provider=groq", "name=value", "old=1"].map(str::to_owned);
@@ -296,7 +296,7 @@ async fn docker_a_storage_that_is_gone_is_said_at_every_scan_and_the_rest_goes_o
     platform.upload("demo.gbot/config.csv", "a,1\n").await;
     let port = free_port();
     let process = platform.start(port);
-    process.wait_for("Synced config.csv for bot demo");
+    process.wait_for("Synced config a=1 for bot demo");
     let _data = platform.storage.end();
     process.wait_for("Failed to list objects in demo.gbai: ");
     assert!(
