@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
-use aws_sdk_s3::error::DisplayErrorContext;
 
 use super::secrets::Drive;
 use super::transport::Transport;
+use crate::log::chain;
 
 /// The object storage.
 pub struct Storage {
@@ -50,7 +50,7 @@ impl Storage {
     /// The names of all buckets.
     pub async fn buckets(&self) -> Result<Vec<String>, String> {
         let answer = self.client.list_buckets().send().await;
-        let answer = answer.map_err(|e| DisplayErrorContext(&e).to_string())?;
+        let answer = answer.map_err(|e| chain(&e))?;
         let names = answer.buckets().iter().filter_map(|bucket| bucket.name());
         Ok(names.map(str::to_owned).collect())
     }
@@ -65,7 +65,7 @@ impl Storage {
             .into_paginator()
             .send();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|e| DisplayErrorContext(&e).to_string())?;
+            let page = page.map_err(|e| chain(&e))?;
             for object in page.contents() {
                 entries.push(Entry {
                     key: object.key().unwrap_or_default().to_owned(),
@@ -85,7 +85,7 @@ impl Storage {
             .key(key)
             .send()
             .await;
-        let answer = answer.map_err(|e| DisplayErrorContext(&e).to_string())?;
+        let answer = answer.map_err(|e| chain(&e))?;
         let body = answer.body.collect().await.map_err(|e| e.to_string())?;
         String::from_utf8(body.to_vec()).map_err(|e| e.to_string())
     }

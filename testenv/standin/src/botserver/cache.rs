@@ -1,6 +1,7 @@
 //! Valkey: tried for a minute at the start; if that fails, the program does without until the next start.
 
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -8,6 +9,7 @@ use redis::{AsyncConnectionConfig, Client};
 use serde_json::Value;
 use tokio::net::TcpStream;
 
+use super::address;
 use super::journal::Journal;
 use super::secrets;
 use crate::log::chain;
@@ -23,7 +25,6 @@ pub struct Cache {
     place: Place,
 }
 
-#[derive(Clone)]
 struct Place {
     host: String,
     port: u16,
@@ -122,14 +123,8 @@ impl Place {
     }
 
     async fn open(&self) -> Result<MultiplexedConnection, String> {
-        let address = (self.host.as_str(), self.port);
-        // A packet that a firewall drops is never answered. The kernel would say so after two minutes, in these words.
-        match tokio::time::timeout(CONNECT, TcpStream::connect(address)).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => return Err(error.to_string()),
-            Err(_) => return Err(io::Error::from_raw_os_error(TIMED_OUT).to_string()),
-        }
-        let address = redis::ConnectionAddr::Tcp(self.host.clone(), self.port);
+        let address = self.answering().await.map_err(|e| e.to_string())?;
+        let address = redis::ConnectionAddr::Tcp(address.ip().to_string(), address.port());
         let mut settings = redis::RedisConnectionInfo::default();
         if let Some(password) = &self.password {
             settings = settings.set_password(password);
@@ -145,5 +140,21 @@ impl Place {
             .get_multiplexed_async_connection_with_config(&config)
             .await
             .map_err(|e| chain(&e))
+    }
+
+    /// The first address that takes a connection, else why the first one did not.
+    async fn answering(&self) -> io::Result<SocketAddr> {
+        let mut refused = None;
+        for address in address::of(&self.host, self.port).await? {
+            // A packet that a firewall drops is never answered. The kernel would say so after two
+            // minutes, in these words.
+            let silence = || Err(io::Error::from_raw_os_error(TIMED_OUT));
+            let connected = tokio::time::timeout(CONNECT, TcpStream::connect(address)).await;
+            match connected.unwrap_or_else(|_| silence()) {
+                Ok(_) => return Ok(address),
+                Err(error) => refused = refused.or(Some(error)),
+            }
+        }
+        Err(refused.unwrap_or_else(|| io::ErrorKind::NotFound.into()))
     }
 }

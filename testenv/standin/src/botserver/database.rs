@@ -7,6 +7,7 @@ use tokio::sync::Mutex;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls};
 
+use super::address;
 use super::journal::Journal;
 use super::secrets::Tables;
 
@@ -16,7 +17,8 @@ const WAIT: Duration = Duration::from_secs(5);
 /// The database.
 pub struct Database {
     config: Config,
-    place: String,
+    host: String,
+    port: u16,
     journal: Journal,
     client: Mutex<Option<Arc<Client>>>,
 }
@@ -34,7 +36,8 @@ impl Database {
             .connect_timeout(WAIT);
         Self {
             config,
-            place: format!("\"{}\", port {}", tables.host, tables.port),
+            host: tables.host.clone(),
+            port: tables.port,
             journal,
             client: Mutex::new(None),
         }
@@ -62,15 +65,28 @@ impl Database {
             return Ok(Arc::clone(client));
         }
         *slot = None;
-        let (client, connection) = self
-            .config
-            .connect(NoTls)
-            .await
-            .map_err(|error| self.refused(&cause(&error)))?;
-        tokio::spawn(connection);
-        let client = Arc::new(client);
+        let client = Arc::new(self.dial().await?);
         *slot = Some(Arc::clone(&client));
         Ok(client)
+    }
+
+    /// Tries every address, and says why the first one failed.
+    async fn dial(&self) -> Result<Client, String> {
+        let addresses = address::of(&self.host, self.port)
+            .await
+            .map_err(|e| format!("could not translate host name \"{}\": {e}", self.host))?;
+        let mut refused = None;
+        for address in addresses {
+            let mut config = self.config.clone();
+            match config.hostaddr(address.ip()).connect(NoTls).await {
+                Ok((client, connection)) => {
+                    tokio::spawn(connection);
+                    return Ok(client);
+                }
+                Err(error) => refused = refused.or_else(|| Some(cause(&error))),
+            }
+        }
+        Err(self.refused(&refused.unwrap_or_default()))
     }
 
     /// The first connection: tried for as long as the pool would wait, then the program gives up.
@@ -91,7 +107,10 @@ impl Database {
     }
 
     fn refused(&self, cause: &str) -> String {
-        format!("connection to server at {} failed: {cause}", self.place)
+        format!(
+            "connection to server at \"{}\", port {} failed: {cause}",
+            self.host, self.port
+        )
     }
 }
 

@@ -4,6 +4,7 @@
 //! back to, what it logs and when, which tables and keys it writes, what its health says. What it
 //! leaves out is the platform itself: a bot answers a message with the message.
 
+mod address;
 mod bas;
 mod bot;
 mod bucket;

@@ -51,6 +51,9 @@ impl Monitor {
 
     async fn scan(&mut self) -> Result<(), String> {
         let bucket = self.bot.bucket();
+        let begin = std::time::Instant::now();
+        // Said at every scan: that a log has gone quiet is how operators know of a monitor that hangs.
+        self.info(&format!("DriveMonitor: Starting scan of bucket {bucket}"));
         let entries = match self.state.storage.list(&bucket).await {
             Ok(entries) => entries,
             Err(error) => {
@@ -58,6 +61,8 @@ impl Monitor {
                 return Ok(());
             }
         };
+        let count = entries.len();
+        self.info(&format!("Found {count} objects in bucket {bucket}"));
         let client = self.state.database.get().await?;
         let seen = drive_files::of(&client, &self.bot).await?;
         for entry in entries.iter().filter(|entry| !entry.key.ends_with('/')) {
@@ -71,6 +76,10 @@ impl Monitor {
                 drive_files::forget(&client, &self.bot, path).await?;
             }
         }
+        let took = begin.elapsed();
+        self.info(&format!(
+            "DriveMonitor: Completed scan of {bucket} in {took:.2?}"
+        ));
         Ok(())
     }
 
@@ -116,9 +125,10 @@ impl Monitor {
         for (key, value) in config_csv::entries(&text) {
             bot::configure(client, &self.bot, key, value)
                 .await
-                .map_err(|e| format!("Failed to set config {key} for bot {name}: {e}"))?;
+                .map_err(|e| format!("Failed to set config {key}={value} for bot {name}: {e}"))?;
+            // The original writes values into its log, secrets among them.
+            self.info(&format!("Synced config {key}={value} for bot {name}"));
         }
-        self.info(&format!("Synced config.csv for bot {name}"));
         Ok(())
     }
 

@@ -32,11 +32,8 @@ pub async fn serve(command: &Command, credentials: Credentials) -> Result<(), St
         let page = Router::new().fallback(|| async { Html("<title>MinIO Console</title>") });
         tokio::spawn(async move { axum::serve(listener, page).await });
     }
-    log::write(
-        "info",
-        "minio",
-        &format!("API: http://{} (a stand-in of runproof)", command.address),
-    );
+    crate::say("MinIO Object Storage Server (a stand-in of runproof)");
+    crate::say(&format!("API: http://{}", command.address));
     axum::serve(listener, router(disk, credentials))
         .await
         .map_err(|e| e.to_string())

@@ -1,5 +1,6 @@
 //! Requests about what is set for a bucket.
 
+use axum::http::StatusCode;
 use s3s::dto::*;
 use s3s::{S3Result, s3_error};
 
@@ -34,10 +35,12 @@ impl Drive {
     ) -> S3Result<GetBucketEncryptionOutput> {
         let set = self.disk.settings(&input.bucket)?.encryption;
         if set.is_none() {
-            return Err(s3_error!(
+            let mut refusal = s3_error!(
                 ServerSideEncryptionConfigurationNotFoundError,
                 "The server side encryption configuration was not found"
-            ));
+            );
+            refusal.set_status_code(StatusCode::NOT_FOUND);
+            return Err(refusal);
         }
         Ok(GetBucketEncryptionOutput {
             server_side_encryption_configuration: set,
