@@ -10,6 +10,7 @@
 mod botserver;
 mod botui;
 mod console;
+mod coredns;
 mod flags;
 mod forgejo_runner;
 mod http;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
     let result = match name.as_str() {
         "botserver" => botserver::run(&args),
         "botui" => botui::run(),
+        "coredns" => coredns::run(&args),
         "forgejo-runner" => forgejo_runner::run(&args),
         "minio" => minio::run(&args),
         // It has exit codes of its own.
