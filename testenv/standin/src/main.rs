@@ -18,6 +18,7 @@ mod log;
 mod minio;
 mod server;
 mod vault;
+mod zitadel;
 
 use std::process::ExitCode;
 
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         "coredns" => coredns::run(&args),
         "forgejo-runner" => forgejo_runner::run(&args),
         "minio" => minio::run(&args),
+        "zitadel" => zitadel::run(&args),
         // It has exit codes of its own.
         "vault" => return vault::run(&args),
         other => Err(format!("{other} is no service of this stand-in")),
