@@ -12,10 +12,16 @@ mod botui;
 mod console;
 mod coredns;
 mod flags;
+mod forgejo;
 mod forgejo_runner;
 mod http;
+mod livekit;
+mod llama;
 mod log;
 mod minio;
+mod nested;
+mod nocodb;
+mod qdrant;
 mod server;
 mod vault;
 mod zitadel;
@@ -33,18 +39,33 @@ fn main() -> ExitCode {
     let result = match name.as_str() {
         "botserver" => botserver::run(&args),
         "botui" => botui::run(),
-        "coredns" => coredns::run(&args),
-        "forgejo-runner" => forgejo_runner::run(&args),
         "minio" => minio::run(&args),
-        "zitadel" => zitadel::run(&args),
-        // It has exit codes of its own.
+        // The others are no part of the platform and do not write in its format.
+        "coredns" => return ended(coredns::run(&args)),
+        "forgejo" => return ended(forgejo::run(&args)),
+        "forgejo-runner" => return ended(forgejo_runner::run(&args)),
+        "livekit-server" => return ended(livekit::run(&args)),
+        "llama-server" => return ended(llama::run(&args)),
+        "nocodb" => return ended(nocodb::run()),
+        "qdrant" => return ended(qdrant::run(&args)),
         "vault" => return vault::run(&args),
+        "zitadel" => return ended(zitadel::run(&args)),
         other => Err(format!("{other} is no service of this stand-in")),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             log::write("error", "main", &message);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn ended(result: Result<(), String>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            console::error(&format!("Error: {message}"));
             ExitCode::FAILURE
         }
     }

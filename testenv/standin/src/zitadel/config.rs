@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::flags::Flags;
+use crate::nested;
 
 /// What the server was told.
 pub struct Config {
@@ -40,7 +41,7 @@ impl Config {
                     crate::server::reason(&e)
                 )
             })?;
-            file.extend(flatten(&text));
+            file.extend(named(&text));
         }
         let get = |name: &str| {
             std::env::var(name)
@@ -119,30 +120,11 @@ impl Config {
     }
 }
 
-/// Nested names of a YAML file, joined as the environment joins them. Lists and folded texts are not read.
-fn flatten(text: &str) -> BTreeMap<String, String> {
-    let mut flat = BTreeMap::new();
-    let mut path: Vec<(usize, String)> = Vec::new();
-    for line in text.lines() {
-        let bare = line.split(" #").next().unwrap_or_default().trim_end();
-        let indent = bare.len() - bare.trim_start().len();
-        let Some((name, value)) = bare.trim_start().split_once(':') else {
-            continue;
-        };
-        if name.starts_with('#') || name.starts_with('-') {
-            continue;
-        }
-        while path.last().is_some_and(|(depth, _)| *depth >= indent) {
-            path.pop();
-        }
-        path.push((indent, name.trim().to_uppercase()));
-        let value = value.trim().trim_matches(['"', '\'']);
-        if !value.is_empty() {
-            let names: Vec<&str> = path.iter().map(|(_, name)| name.as_str()).collect();
-            flat.insert(format!("ZITADEL_{}", names.join("_")), value.to_owned());
-        }
-    }
-    flat
+/// A file's names as the environment writes them.
+fn named(text: &str) -> impl Iterator<Item = (String, String)> {
+    nested::flatten(text, "_")
+        .into_iter()
+        .map(|(name, value)| (format!("ZITADEL_{}", name.to_uppercase()), value))
 }
 
 #[cfg(test)]
@@ -151,9 +133,9 @@ mod tests {
 
     #[test]
     fn a_file_and_the_environment_name_the_same_things() {
-        let flat = flatten(
+        let flat: BTreeMap<String, String> = named(
             "# x\nPort: 9000\nExternalDomain: 'login.example.com' # y\nFirstInstance:\n  PatPath: /a\n  Org:\n    Name: X\nTLS:\n  Enabled: false\n",
-        );
+        ).collect();
         assert_eq!(flat["ZITADEL_PORT"], "9000");
         assert_eq!(flat["ZITADEL_EXTERNALDOMAIN"], "login.example.com");
         assert_eq!(flat["ZITADEL_FIRSTINSTANCE_PATPATH"], "/a");
