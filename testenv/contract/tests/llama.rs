@@ -2,6 +2,14 @@
 //!
 //! Against an original: `RUNPROOF_CONTRACT_LLAMA_ADDR`, a URL of one that has loaded its model and has no key.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that cannot go on says so"
+)]
+
 use runproof_contract::{Folder, Running, http, original, port, until_async};
 use serde_json::{Value, json};
 

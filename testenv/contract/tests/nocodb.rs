@@ -2,6 +2,14 @@
 //!
 //! Against an original: `RUNPROOF_CONTRACT_NOCODB_ADDR`, a URL.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that cannot go on says so"
+)]
+
 use runproof_contract::{Running, http, original, port};
 use serde_json::Value;
 

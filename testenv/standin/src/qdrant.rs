@@ -76,7 +76,7 @@ fn get_json(body: Value) -> axum::routing::MethodRouter<Arc<Qdrant>> {
 async fn handle(State(qdrant): State<Arc<Qdrant>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let reads = parts.method == "GET";
-    if let Err(refusal) = qdrant.admit(&parts.headers, reads) {
+    if let Some(refusal) = qdrant.refusal(&parts.headers, reads) {
         return refusal;
     }
     let path = parts.uri.path().to_owned();
@@ -112,26 +112,27 @@ async fn handle(State(qdrant): State<Arc<Qdrant>>, request: Request) -> Response
 }
 
 impl Qdrant {
-    fn admit(&self, headers: &HeaderMap, reads: bool) -> Result<(), Response> {
-        let Some(key) = &self.key else {
-            return Ok(());
-        };
+    /// Why a request may not go on.
+    fn refusal(&self, headers: &HeaderMap, reads: bool) -> Option<Response> {
+        let key = self.key.as_deref()?;
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let given = text("api-key")
             .or_else(|| text("authorization").and_then(|value| value.strip_prefix("Bearer ")));
-        match given {
-            Some(given) if given == key => Ok(()),
-            Some(given) if reads && self.reader.as_deref() == Some(given) => Ok(()),
+        let refusal = match given {
+            Some(given) if given == key => return None,
             Some(given) if self.reader.as_deref() == Some(given) => {
-                Err((StatusCode::FORBIDDEN, "Write access denied").into_response())
+                if reads {
+                    return None;
+                }
+                (StatusCode::FORBIDDEN, "Write access denied")
             }
-            Some(_) => Err((StatusCode::UNAUTHORIZED, "Invalid API key or JWT").into_response()),
-            None => Err((
+            Some(_) => (StatusCode::UNAUTHORIZED, "Invalid API key or JWT"),
+            None => (
                 StatusCode::UNAUTHORIZED,
                 "Must provide an API key or an Authorization bearer token",
-            )
-                .into_response()),
-        }
+            ),
+        };
+        Some(refusal.into_response())
     }
 
     /// A collection's file; a name that would lead elsewhere has none.

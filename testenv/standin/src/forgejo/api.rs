@@ -44,26 +44,21 @@ async fn health(State(server): State<Arc<Server>>) -> Response {
 }
 
 /// A wrong token is refused even where none is needed.
-fn admit(server: &Server, headers: &HeaderMap) -> Result<(), Response> {
-    let Some(given) = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-    else {
-        return Ok(());
-    };
+fn refusal(server: &Server, headers: &HeaderMap) -> Option<Response> {
+    let given = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let token = given
         .strip_prefix("token ")
         .or_else(|| given.strip_prefix("Bearer "))
         .unwrap_or_default();
     if !token.is_empty() && server.token.as_deref() == Some(token) {
-        return Ok(());
+        return None;
     }
     let body = json!({ "message": "user does not exist [uid: 0, name: ]", "url": format!("{}/api/swagger", server.url) });
-    Err((StatusCode::UNAUTHORIZED, Json(body)).into_response())
+    Some((StatusCode::UNAUTHORIZED, Json(body)).into_response())
 }
 
 async fn search(State(server): State<Arc<Server>>, headers: HeaderMap) -> Response {
-    if let Err(refusal) = admit(&server, &headers) {
+    if let Some(refusal) = refusal(&server, &headers) {
         return refusal;
     }
     let names = ["gb", "botserver", "botui", "botlib"];
@@ -85,7 +80,7 @@ async fn runs(
     Query(query): Query<BTreeMap<String, String>>,
     headers: HeaderMap,
 ) -> Response {
-    if let Err(refusal) = admit(&server, &headers) {
+    if let Some(refusal) = refusal(&server, &headers) {
         return refusal;
     }
     let number = |name: &str, default: usize| {

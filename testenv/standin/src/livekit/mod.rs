@@ -83,7 +83,7 @@ fn grant(
     livekit: &Livekit,
     headers: &HeaderMap,
     query: &BTreeMap<String, String>,
-) -> Result<Option<Grant>, Response> {
+) -> Result<Option<Grant>, String> {
     let header = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok());
@@ -91,11 +91,7 @@ fn grant(
         Some(value) => match value.strip_prefix("Bearer ") {
             Some(token) => token,
             None => {
-                return Err((
-                    StatusCode::UNAUTHORIZED,
-                    "invalid authorization header. Must start with Bearer ",
-                )
-                    .into_response());
+                return Err("invalid authorization header. Must start with Bearer ".to_owned());
             }
         },
         None => match query.get("access_token") {
@@ -103,9 +99,7 @@ fn grant(
             None => return Ok(None),
         },
     };
-    Grant::read(token, &livekit.keys)
-        .map(Some)
-        .map_err(|e| (StatusCode::UNAUTHORIZED, e).into_response())
+    Grant::read(token, &livekit.keys).map(Some)
 }
 
 async fn validate(
@@ -116,7 +110,7 @@ async fn validate(
     match grant(&livekit, &headers, &query) {
         Ok(Some(grant)) if grant.allows("roomJoin") => "success".into_response(),
         Ok(_) => (StatusCode::UNAUTHORIZED, "permissions denied").into_response(),
-        Err(refusal) => refusal,
+        Err(e) => (StatusCode::UNAUTHORIZED, e).into_response(),
     }
 }
 
@@ -128,7 +122,7 @@ async fn rooms(
     let (parts, body) = request.into_parts();
     let grant = match grant(&livekit, &parts.headers, &BTreeMap::new()) {
         Ok(grant) => grant,
-        Err(refusal) => return refusal,
+        Err(e) => return (StatusCode::UNAUTHORIZED, e).into_response(),
     };
     let needed = match method.as_str() {
         "ListRooms" => "roomList",
