@@ -51,6 +51,19 @@ pub fn program() -> &'static Path {
     })
 }
 
+/// The command of a service: the original's program where `RUNPROOF_CONTRACT_<SERVICE>_PROGRAM` names it.
+fn player(name: &str) -> Command {
+    let variable = name.to_uppercase().replace('-', "_");
+    match std::env::var_os(format!("RUNPROOF_CONTRACT_{variable}_PROGRAM")) {
+        Some(original) => Command::new(original),
+        None => {
+            let mut command = Command::new(program());
+            command.arg(name);
+            command
+        }
+    }
+}
+
 /// A port of loopback that nobody listens on.
 pub fn port() -> u16 {
     TcpListener::bind("127.0.0.1:0")
@@ -114,8 +127,7 @@ impl Running {
         let folder = Folder::new();
         let output = folder.path("output");
         let file = std::fs::File::create(&output).expect("a file can be made");
-        let child = Command::new(program())
-            .arg(name)
+        let child = player(name)
             .args(args)
             .envs(environment.iter().copied())
             .stdin(Stdio::null())

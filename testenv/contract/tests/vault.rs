@@ -3,6 +3,14 @@
 //! Against an original: `RUNPROOF_CONTRACT_VAULT_ADDR`, and `RUNPROOF_CONTRACT_VAULT_TOKEN` with a
 //! root token. The tests of the seal need a server of their own and start the stand-in always.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that cannot go on says so"
+)]
+
 use std::collections::HashMap;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -168,10 +176,10 @@ fn serve(folder: &Folder, port: u16) -> Running {
 }
 
 fn code(error: &ClientError) -> u16 {
-    match error {
-        ClientError::APIError { code, .. } => *code,
-        other => panic!("not an answer of the API: {other}"),
+    if let ClientError::APIError { code, .. } = error {
+        return *code;
     }
+    panic!("not an answer of the API: {error}");
 }
 
 #[tokio::test]

@@ -10,12 +10,20 @@
 mod botserver;
 mod botui;
 mod console;
+mod coredns;
 mod flags;
+mod forgejo;
 mod forgejo_runner;
+mod livekit;
+mod llama;
 mod log;
 mod minio;
+mod nested;
+mod nocodb;
+mod qdrant;
 mod server;
 mod vault;
+mod zitadel;
 
 use std::process::ExitCode;
 
@@ -30,10 +38,17 @@ fn main() -> ExitCode {
     let result = match name.as_str() {
         "botserver" => botserver::run(&args),
         "botui" => botui::run(&args),
-        "forgejo-runner" => forgejo_runner::run(&args),
         "minio" => minio::run(&args),
-        // It has exit codes of its own.
+        // The others are no part of the platform and do not write in its format.
+        "coredns" => return ended(coredns::run(&args)),
+        "forgejo" => return ended(forgejo::run(&args)),
+        "forgejo-runner" => return ended(forgejo_runner::run(&args)),
+        "livekit-server" => return ended(livekit::run(&args)),
+        "llama-server" => return ended(llama::run(&args)),
+        "nocodb" => return ended(nocodb::run()),
+        "qdrant" => return ended(qdrant::run(&args)),
         "vault" => return vault::run(&args),
+        "zitadel" => return ended(zitadel::run(&args)),
         other => Err(format!("{other} is no service of this stand-in")),
     };
     match result {
@@ -49,4 +64,14 @@ fn main() -> ExitCode {
 fn say(line: &str) {
     use std::io::Write;
     let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+fn ended(result: Result<(), String>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            console::error(&format!("Error: {message}"));
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -65,13 +65,11 @@ pub async fn bind(address: &str) -> Result<TcpListener, String> {
 
 /// An error of the system the way these services print it: lower case, without a number.
 pub fn reason(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::AddrInUse => "address already in use".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        std::io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
-        std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),
-        _ => error.to_string(),
-    }
+    let text = error.to_string().to_lowercase();
+    text.split(" (os error")
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// Serves plain HTTP until the end.

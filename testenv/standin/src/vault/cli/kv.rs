@@ -64,18 +64,13 @@ pub async fn run(session: &Session, command: &str, rest: &[&str]) -> Outcome {
         }
         ("undelete" | "destroy", [path]) => {
             let versions = versions(session).ok_or_else(|| Fail::usage("No versions provided, use the \"-versions\" flag to specify the version to change."))?;
-            let words = if command == "destroy" {
-                "Data written to:"
-            } else {
-                "Data written to:"
-            };
             change(
                 session,
                 "PUT",
                 &place(session, path).await?,
                 command,
                 Some(&versions),
-                words,
+                "Data written to:",
             )
             .await
         }
