@@ -151,6 +151,8 @@ fn script(
     let mut script = Zeroizing::new(String::with_capacity(64 << 10));
     // One stream, so that a failure shows what was said last.
     script.push_str("exec 2>&1\n");
+    // Incus takes 126 and 127 for a shell that is not there, and says nothing of what failed.
+    script.push_str("trap 'c=$?; [ $c -lt 126 ] || exit 125' EXIT\n");
     let record = context.record;
     let mut set = |name: &str, value: &str| {
         let _ = writeln!(script, "{name}={}; export {name}", quote(value));
