@@ -28,7 +28,10 @@ pub fn run_options(look: &LookOptions, gate: Option<&GateOptions>) -> RunOptions
 pub fn block_on<T, F: Future<Output = T>>(
     work: impl FnOnce(CancellationToken) -> F,
 ) -> Result<T, String> {
-    block_on_saying("stopping: the report will be partial; once more to stop at once", work)
+    block_on_saying(
+        "stopping: the report will be partial; once more to stop at once",
+        work,
+    )
 }
 
 /// The same, with other words for whoever asks to stop.

@@ -224,7 +224,10 @@ fn place_of(choice: &SiteChoice) -> Result<PathBuf, LoadError> {
         SiteChoice::Lab(name) => lab(name).ok_or_else(|| {
             LoadError::Message(
                 format!("there is no lab {name} that came up"),
-                Some("`runproof lab list` shows those that are; `runproof lab up` makes one".to_owned()),
+                Some(
+                    "`runproof lab list` shows those that are; `runproof lab up` makes one"
+                        .to_owned(),
+                ),
             )
         }),
     }

@@ -71,15 +71,34 @@ pub async fn up(
         return already_there(record, options, &roles);
     }
     let place = Place::open(options.engine).await?;
+    reap::refuse_others(&folder).await?;
     let left = reap::sweep(&folder, events).await?;
     if !left.is_empty() {
-        events.note(&format!("removed what was left of the lab {}: {}", options.name, left.join(", ")));
+        events.note(&format!(
+            "removed what was left of the lab {}: {}",
+            options.name,
+            left.join(", ")
+        ));
+    }
+    let came_along: Vec<String> = roles
+        .names()
+        .into_iter()
+        .filter(|role| !options.roles.is_empty() && !options.roles.contains(role))
+        .collect();
+    if !came_along.is_empty() {
+        events.note(&format!(
+            "these come along, for others need them: {}",
+            came_along.join(", ")
+        ));
     }
     let (flags, notes) = preflight::check(&place, roles.names().len()).await?;
     for note in notes {
         events.note(&note);
     }
-    let standin = if roles.iter().any(|(_, spec)| spec.standins().next().is_some()) {
+    let standin = if roles
+        .iter()
+        .any(|(_, spec)| spec.standins().next().is_some())
+    {
         standin::load()?
     } else {
         Vec::new()
@@ -146,12 +165,23 @@ struct Making<'a> {
 impl Making<'_> {
     async fn run(&self) -> Result<Record, LabError> {
         let (place, options) = (self.place, self.options);
-        let mut names: Vec<String> = self.roles.iter().map(|(_, spec)| spec.image.clone()).collect();
+        let mut names: Vec<String> = self
+            .roles
+            .iter()
+            .map(|(_, spec)| spec.image.clone())
+            .collect();
         names.sort();
         names.dedup();
         self.events.step("images for", &names);
-        let images =
-            images::ready(self.parts, place.kind(), &names, self.folder.path(), self.events, self.cancel).await?;
+        let images = images::ready(
+            self.parts,
+            place.kind(),
+            &names,
+            self.folder.path(),
+            self.events,
+            self.cancel,
+        )
+        .await?;
 
         let daemon = place.daemon().await?;
         let mut record = Record {
@@ -198,7 +228,9 @@ impl Making<'_> {
             events: self.events,
             cancel: self.cancel,
         };
-        set_up.run(&mut record, &mut secrets, &all, self.folder).await?;
+        set_up
+            .run(&mut record, &mut secrets, &all, self.folder)
+            .await?;
         record.complete = true;
         let known: Vec<String> = Roles::known()?.into_keys().collect();
         site_file::write(self.folder, &record, &known)?;
@@ -212,7 +244,8 @@ impl Making<'_> {
             Servers::Standins => Ok(upstream::Programs::new()),
             Servers::Upstream => fetch.await,
             Servers::UpstreamElseStandins => Ok(fetch.await.unwrap_or_else(|error| {
-                self.events.note(&format!("{error}; stand-ins play instead"));
+                self.events
+                    .note(&format!("{error}; stand-ins play instead"));
                 upstream::Programs::new()
             })),
         }
@@ -226,21 +259,23 @@ impl Making<'_> {
         journal: &Journal,
     ) -> Result<(BTreeMap<String, NodeRecord>, Option<String>), LabError> {
         self.events.step("starting", &self.roles.names());
-        let mut work = futures_util::stream::iter(self.roles.iter().map(|(role, spec)| async move {
-            let image = images.get(&spec.image);
-            let image = image.ok_or_else(|| LabError::failed(format!("no image {}", spec.image)))?;
-            let start = Start {
-                place: self.place,
-                journal,
-                record,
-                flags: self.flags,
-                cancel: self.cancel,
-            };
-            let made = start.node(role, spec, image, None).await?;
-            self.events.done(role);
-            Ok::<_, LabError>((role.to_owned(), made))
-        }))
-        .buffer_unordered(AT_ONCE);
+        let mut work =
+            futures_util::stream::iter(self.roles.iter().map(|(role, spec)| async move {
+                let image = images.get(&spec.image);
+                let image =
+                    image.ok_or_else(|| LabError::failed(format!("no image {}", spec.image)))?;
+                let start = Start {
+                    place: self.place,
+                    journal,
+                    record,
+                    flags: self.flags,
+                    cancel: self.cancel,
+                };
+                let made = start.node(role, spec, image, None).await?;
+                self.events.done(role);
+                Ok::<_, LabError>((role.to_owned(), made))
+            }))
+            .buffer_unordered(AT_ONCE);
         let (mut nodes, mut subnet) = (BTreeMap::new(), None);
         while let Some(made) = work.next().await {
             let (role, (node, network)) = made?;

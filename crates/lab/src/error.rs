@@ -51,7 +51,10 @@ impl LabError {
 
     /// Somebody asked to stop.
     pub(crate) fn interrupted() -> Self {
-        Self::new(Kind::Interrupted, "stopped; what was made of the lab is removed")
+        Self::new(
+            Kind::Interrupted,
+            "stopped; what was made of the lab is removed",
+        )
     }
 
     /// With what to do about it.

@@ -86,7 +86,10 @@ pub(crate) async fn ready(
             },
         }
     }
-    let status = child.wait().await.map_err(|e| LabError::failed(format!("testenv/bin/images: {e}")))?;
+    let status = child
+        .wait()
+        .await
+        .map_err(|e| LabError::failed(format!("testenv/bin/images: {e}")))?;
     drop(input);
     let _ = std::fs::remove_dir_all(&place);
     if !status.success() {

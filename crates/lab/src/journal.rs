@@ -110,7 +110,8 @@ mod tests {
             .append(true)
             .open(folder.file(FILE))
             .unwrap();
-        file.write_all(b"{\"engine\":\"incus\",\"make\":\"inst").unwrap();
+        file.write_all(b"{\"engine\":\"incus\",\"make\":\"inst")
+            .unwrap();
         let read = Journal::read(&folder).unwrap();
         assert_eq!(read, BTreeSet::from([("incus".to_owned(), made)]));
     }

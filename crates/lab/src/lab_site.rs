@@ -85,7 +85,10 @@ impl LabSite {
             nodes,
             _held: held,
         };
-        let scripts = site.nodes.iter().map(|node| site.run(node, "exit 0", Duration::from_secs(30)));
+        let scripts = site
+            .nodes
+            .iter()
+            .map(|node| site.run(node, "exit 0", Duration::from_secs(30)));
         for said in futures_util::future::join_all(scripts).await {
             said?;
         }
@@ -132,19 +135,34 @@ impl LabSite {
     ///
     /// # Errors
     /// When the node is another one by now, or the engine does not run the script.
-    pub async fn run(&self, node: &LabNode, script: &str, time: Duration) -> Result<Said, LabError> {
+    pub async fn run(
+        &self,
+        node: &LabNode,
+        script: &str,
+        time: Duration,
+    ) -> Result<Said, LabError> {
         let nonce = &self.record.nonce;
-        let guarded = format!("[ \"$(cat {NONCE_FILE} 2>/dev/null)\" = {nonce} ] || exit {FOREIGN}\n{script}");
+        let guarded = format!(
+            "[ \"$(cat {NONCE_FILE} 2>/dev/null)\" = {nonce} ] || exit {FOREIGN}\n{script}"
+        );
         let instance = &node.node.instance;
         // A container's id cannot be taken by another one; a name can.
-        let reached = if self.record.engine == Kind::Docker { &node.node.id } else { instance };
+        let reached = if self.record.engine == Kind::Docker {
+            &node.node.id
+        } else {
+            instance
+        };
         let said = self
             .place
             .sh(reached, &guarded, time)
             .await
             .map_err(|r| self.place.failed(&format!("cannot reach {instance}"), &r))?;
         if said.code == FOREIGN {
-            return Err(refused(&self.record, &node.role, "it does not carry the lab's nonce"));
+            return Err(refused(
+                &self.record,
+                &node.role,
+                "it does not carry the lab's nonce",
+            ));
         }
         Ok(Said {
             code: said.code,
@@ -177,9 +195,15 @@ impl LabNode {
 }
 
 fn prove(record: &Record, role: &str, node: &NodeRecord, found: &[Found]) -> Result<(), LabError> {
-    let named: Vec<&Found> = found.iter().filter(|one| one.name == node.instance).collect();
+    let named: Vec<&Found> = found
+        .iter()
+        .filter(|one| one.name == node.instance)
+        .collect();
     let [one] = named.as_slice() else {
-        let why = format!("{} instances of its name carry the lab's label", named.len());
+        let why = format!(
+            "{} instances of its name carry the lab's label",
+            named.len()
+        );
         return Err(refused(record, role, &why));
     };
     let differs = if one.id != node.id {
@@ -197,8 +221,14 @@ fn prove(record: &Record, role: &str, node: &NodeRecord, found: &[Found]) -> Res
 }
 
 fn refused(record: &Record, role: &str, why: &str) -> LabError {
-    LabError::failed(format!("refused: the node {role} of the lab {}: {why}", record.name))
-        .help(format!("`runproof lab reset {role} --name {}` makes it anew", record.name))
+    LabError::failed(format!(
+        "refused: the node {role} of the lab {}: {why}",
+        record.name
+    ))
+    .help(format!(
+        "`runproof lab reset {role} --name {}` makes it anew",
+        record.name
+    ))
 }
 
 #[cfg(test)]

@@ -54,7 +54,11 @@ pub async fn list() -> Result<Vec<Entry>, LabError> {
                 .as_ref()
                 .map(|r| r.nodes.keys().cloned().collect())
                 .unwrap_or_default(),
-            state: if record.is_some_and(|r| r.complete) { State::Up } else { State::Partial },
+            state: if record.is_some_and(|r| r.complete) {
+                State::Up
+            } else {
+                State::Partial
+            },
         });
     }
     for (name, engine) in reap::strays().await? {
@@ -136,8 +140,11 @@ pub(crate) fn record_of(folder: &Folder) -> Result<Record, LabError> {
     let name = folder.name();
     match Record::read(folder)? {
         Some(record) if record.complete => Ok(record),
-        Some(_) => Err(LabError::usage(format!("the lab {name} did not come up"))
-            .help(format!("`runproof lab up --name {name}` removes what is left and makes it anew"))),
+        Some(_) => Err(
+            LabError::usage(format!("the lab {name} did not come up")).help(format!(
+                "`runproof lab up --name {name}` removes what is left and makes it anew"
+            )),
+        ),
         None => Err(LabError::usage(format!("there is no lab {name}"))
             .help("`runproof lab list` shows those that are; `runproof lab up` makes one")),
     }

@@ -95,8 +95,14 @@ pub(crate) async fn write_names(
             let said = place.sh(&node.instance, script, TIME).await;
             match said {
                 Ok(said) if said.code == 0 => Ok(()),
-                Ok(said) => Err(LabError::failed(format!("{}: {}", node.instance, said.error))),
-                Err(reason) => Err(place.failed(&format!("cannot name the nodes in {}", node.instance), &reason)),
+                Ok(said) => Err(LabError::failed(format!(
+                    "{}: {}",
+                    node.instance, said.error
+                ))),
+                Err(reason) => Err(place.failed(
+                    &format!("cannot name the nodes in {}", node.instance),
+                    &reason,
+                )),
             }
         }
     }))

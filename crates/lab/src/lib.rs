@@ -41,8 +41,8 @@ pub use reap::down;
 pub use record::{NodeRecord, Record};
 pub use reset::reset;
 pub use role::{Played, RoleSpec, Roles};
-pub use state::{find as find_state, site_file};
 pub use runproof_site::CancellationToken;
+pub use state::{find as find_state, site_file};
 
 /// What happens while a lab is made, for whoever shows it.
 pub trait Events: Sync {
@@ -53,4 +53,3 @@ pub trait Events: Sync {
     /// Something worth knowing.
     fn note(&self, words: &str);
 }
-

@@ -76,7 +76,11 @@ pub(crate) fn hosts(nodes: &BTreeMap<String, NodeRecord>) -> String {
         "hosts=$(sed '/# runproof lab$/d' /etc/hosts)\n{ printf '%s\\n' \"$hosts\"; cat <<'NAMES'\n",
     );
     for (role, node) in nodes {
-        let _ = writeln!(script, "{} {role} {} # runproof lab", node.address, node.instance);
+        let _ = writeln!(
+            script,
+            "{} {role} {} # runproof lab",
+            node.address, node.instance
+        );
     }
     script.push_str("NAMES\n} > /run/runproof-hosts\ncat /run/runproof-hosts > /etc/hosts\nrm /run/runproof-hosts\n");
     script

@@ -117,7 +117,12 @@ impl Machine {
                 ));
             }
         };
-        limit("fs.inotify.max_user_instances", self.inotify, nodes * INOTIFY_EACH, 2048);
+        limit(
+            "fs.inotify.max_user_instances",
+            self.inotify,
+            nodes * INOTIFY_EACH,
+            2048,
+        );
         if self.engine != Kind::Docker {
             limit("kernel.keys.maxkeys", self.keys, nodes * KEYS_EACH, 2000);
         }
@@ -136,14 +141,23 @@ impl Machine {
         }
         let mut room = |what: &str, now: Option<u64>, need: u64| {
             if let Some(now) = now.filter(|&now| now < need) {
-                verdict.missing.push(format!("{what}: {now} MiB are free and about {need} are needed"));
+                verdict.missing.push(format!(
+                    "{what}: {now} MiB are free and about {need} are needed"
+                ));
             }
         };
-        let disk = if self.engine == Kind::Docker { DISK_EACH_DOCKER } else { DISK_EACH };
+        let disk = if self.engine == Kind::Docker {
+            DISK_EACH_DOCKER
+        } else {
+            DISK_EACH
+        };
         room("memory", self.memory, nodes * MEMORY_EACH);
         room("disk", self.disk, nodes * disk);
         if self.engine == Kind::Docker && self.cgroup == 2 {
-            verdict.notes.push("cgroup version 2: systemd in Docker was tried on version 1 and hybrid only".to_owned());
+            verdict.notes.push(
+                "cgroup version 2: systemd in Docker was tried on version 1 and hybrid only"
+                    .to_owned(),
+            );
         }
         verdict
     }
@@ -170,7 +184,11 @@ impl Machine {
 
 /// 2 where the unified hierarchy is all there is.
 fn cgroup_of_machine() -> u8 {
-    if fs::metadata("/sys/fs/cgroup/cgroup.controllers").is_ok() { 2 } else { 1 }
+    if fs::metadata("/sys/fs/cgroup/cgroup.controllers").is_ok() {
+        2
+    } else {
+        1
+    }
 }
 
 fn number(path: &str) -> Option<u64> {
@@ -179,7 +197,9 @@ fn number(path: &str) -> Option<u64> {
 
 fn memory() -> Option<u64> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
     let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
     Some(kib >> 10)
 }
@@ -194,7 +214,13 @@ fn disk(folder: &str) -> Option<u64> {
         .output()
         .ok()?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let kib: u64 = text.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()?;
+    let kib: u64 = text
+        .lines()
+        .nth(1)?
+        .split_whitespace()
+        .nth(3)?
+        .parse()
+        .ok()?;
     Some(kib >> 10)
 }
 
@@ -221,8 +247,14 @@ mod tests {
     fn a_small_lab_needs_nothing_and_a_large_one_names_the_sysctl() {
         assert_eq!(machine(Kind::Incus).judge(3).missing, Vec::<String>::new());
         let missing = machine(Kind::Incus).judge(17).missing;
-        assert!(missing[0].contains("sysctl -w fs.inotify.max_user_instances=2048"), "{missing:?}");
-        assert!(missing[1].contains("sysctl -w kernel.keys.maxkeys=2000"), "{missing:?}");
+        assert!(
+            missing[0].contains("sysctl -w fs.inotify.max_user_instances=2048"),
+            "{missing:?}"
+        );
+        assert!(
+            missing[1].contains("sysctl -w kernel.keys.maxkeys=2000"),
+            "{missing:?}"
+        );
         // root's own limit counts on Docker, and it is large.
         assert_eq!(machine(Kind::Docker).judge(17).missing.len(), 1);
     }
@@ -234,7 +266,10 @@ mod tests {
     #[case(Machine { systemd_hierarchy: false, ..machine(Kind::Docker) }, "mount -t cgroup")]
     fn what_is_missing_is_said_with_its_number(#[case] machine: Machine, #[case] words: &str) {
         let missing = machine.judge(4).missing;
-        assert!(missing.len() == 1 && missing[0].contains(words), "{missing:?}");
+        assert!(
+            missing.len() == 1 && missing[0].contains(words),
+            "{missing:?}"
+        );
     }
 
     #[test]
@@ -242,7 +277,12 @@ mod tests {
         let plain = machine(Kind::Docker).flags();
         assert_eq!(plain.init, ["/sbin/init"]);
         assert_eq!(plain.security, ["seccomp=unconfined"]);
-        let other = Machine { apparmor: true, cgroup: 2, ..machine(Kind::Docker) }.flags();
+        let other = Machine {
+            apparmor: true,
+            cgroup: 2,
+            ..machine(Kind::Docker)
+        }
+        .flags();
         assert!(other.init[2].contains("remount,rw"));
         assert_eq!(other.security[1], "apparmor=unconfined");
     }

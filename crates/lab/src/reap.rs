@@ -41,7 +41,9 @@ pub(crate) async fn sweep(folder: &Folder, events: &dyn Events) -> Result<Vec<St
             return Err(LabError::machine(format!(
                 "the lab {name} runs on {engine}, which cannot be reached"
             ))
-            .help(format!("start {engine}, then `runproof lab down --name {name}` again")));
+            .help(format!(
+                "start {engine}, then `runproof lab down --name {name}` again"
+            )));
         }
     }
     let complete = record.is_some_and(|record| record.complete);
@@ -67,6 +69,28 @@ pub(crate) async fn sweep(folder: &Folder, events: &dyn Events) -> Result<Vec<St
     }
     folder.remove()?;
     Ok(removed)
+}
+
+/// Refuses when an engine has a lab of that name of which this account knows nothing: another
+/// account's, perhaps. `lab down` removes it when somebody says so.
+pub(crate) async fn refuse_others(folder: &Folder) -> Result<(), LabError> {
+    if folder.path().exists() {
+        return Ok(());
+    }
+    let name = folder.name();
+    for place in Place::all().await {
+        if let Some(one) = place.find(Some(name)).await?.first() {
+            return Err(LabError::usage(format!(
+                "{} has a lab {name} already, of which this account knows nothing: {}",
+                place.kind().as_str(),
+                one.name
+            ))
+            .help(format!(
+                "another --name; or `runproof lab down --name {name}` removes it"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Waits while the daemon still works on instances that a killed process asked for.

@@ -79,8 +79,7 @@ impl Record {
 
     /// Writes it.
     pub(crate) fn write(&self, folder: &Folder) -> Result<(), LabError> {
-        let bytes =
-            serde_json::to_vec_pretty(self).map_err(|e| LabError::failed(e.to_string()))?;
+        let bytes = serde_json::to_vec_pretty(self).map_err(|e| LabError::failed(e.to_string()))?;
         folder.write(&folder.file(FILE), &bytes)
     }
 }

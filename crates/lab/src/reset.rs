@@ -50,20 +50,25 @@ pub async fn reset(
     };
     let Some(old) = record.nodes.get(role).cloned() else {
         let nodes: Vec<&str> = record.nodes.keys().map(String::as_str).collect();
-        return Err(LabError::usage(format!("the lab {name} has no role `{role}`"))
-            .help(format!("it has: {}", nodes.join(", "))));
+        return Err(
+            LabError::usage(format!("the lab {name} has no role `{role}`"))
+                .help(format!("it has: {}", nodes.join(", "))),
+        );
     };
     let parts = Parts::load()?;
     let all: Vec<String> = record.nodes.keys().cloned().collect();
     let roles = Roles::choose(&parts, &all)?;
     let Some(spec) = roles.get(role) else {
-        return Err(LabError::usage(format!("no lab has a role `{role}` any more")));
+        return Err(LabError::usage(format!(
+            "no lab has a role `{role}` any more"
+        )));
     };
     let place = reap::place_of(&record).await?;
     let (flags, _) = preflight::check(&place, 1).await?;
     let standin = standin::load()?;
     let image = [spec.image.clone()];
-    let images = images::ready(&parts, record.engine, &image, folder.path(), events, cancel).await?;
+    let images =
+        images::ready(&parts, record.engine, &image, folder.path(), events, cancel).await?;
     let image = images.values().next().cloned().unwrap_or_default();
     let mut secrets = Secrets::read(&folder)?;
 
@@ -99,7 +104,9 @@ pub async fn reset(
         events,
         cancel,
     };
-    setting.run(&mut record, &mut secrets, &again, &folder).await?;
+    setting
+        .run(&mut record, &mut secrets, &again, &folder)
+        .await?;
     let known: Vec<String> = Roles::known()?.into_keys().collect();
     site_file::write(&folder, &record, &known)?;
     record.complete = true;

@@ -19,6 +19,9 @@ pub struct RoleSpec {
     /// Roles whose set-up has to be finished before this one's begins, where they are in the lab.
     #[serde(default)]
     pub after: Vec<String>,
+    /// Roles without which this one does not work: they come along, and are set up before.
+    #[serde(default)]
+    pub needs: Vec<String>,
     /// The TCP ports that answer when the node is up.
     #[serde(default)]
     pub ports: Vec<u16>,
@@ -65,6 +68,11 @@ pub struct Upstream {
 }
 
 impl RoleSpec {
+    /// The roles that are set up before this one, where the lab has them.
+    pub(crate) fn before(&self) -> impl Iterator<Item = &String> {
+        self.needs.iter().chain(&self.after)
+    }
+
     /// The paths at which a stand-in plays.
     pub(crate) fn standins(&self) -> impl Iterator<Item = &str> {
         self.runs
@@ -94,16 +102,21 @@ impl Roles {
             return Err(LabError::usage(format!("no lab has a role `{unknown}`"))
                 .help(format!("known: {}", names.join(", "))));
         }
-        let chosen = known
-            .into_iter()
-            .filter(|(role, spec)| {
-                if wanted.is_empty() {
-                    !spec.optional
-                } else {
-                    wanted.contains(role)
-                }
-            })
-            .collect();
+        let mut chosen: BTreeMap<String, RoleSpec> = BTreeMap::new();
+        let mut todo: Vec<String> = if wanted.is_empty() {
+            let usual = known.iter().filter(|(_, spec)| !spec.optional);
+            usual.map(|(role, _)| role.clone()).collect()
+        } else {
+            wanted.to_vec()
+        };
+        while let Some(role) = todo.pop() {
+            if let Some(spec) = known.get(&role)
+                && !chosen.contains_key(&role)
+            {
+                todo.extend(spec.needs.iter().cloned());
+                chosen.insert(role, spec.clone());
+            }
+        }
         order(chosen)
     }
 
@@ -130,7 +143,7 @@ impl Roles {
         let mut found = BTreeSet::from([role.to_owned()]);
         // In order, so every role stands after what it depends on.
         for (name, spec) in &self.0 {
-            if spec.after.iter().any(|before| found.contains(before)) {
+            if spec.before().any(|before| found.contains(before)) {
                 found.insert(name.clone());
             }
         }
@@ -157,7 +170,7 @@ fn order(mut left: BTreeMap<String, RoleSpec>) -> Result<Roles, LabError> {
     while !left.is_empty() {
         let ready: Vec<String> = left
             .iter()
-            .filter(|(_, spec)| !spec.after.iter().any(|before| left.contains_key(before)))
+            .filter(|(_, spec)| !spec.before().any(|before| left.contains_key(before)))
             .map(|(role, _)| role.clone())
             .collect();
         if ready.is_empty() {
@@ -196,9 +209,15 @@ mod tests {
         let parts = Parts::load().unwrap();
         let known = known(&parts).unwrap();
         for (role, spec) in &known {
-            assert!(parts.get(&format!("roles/{role}/setup")).is_some(), "{role}");
-            assert!(parts.get(&format!("images/{}", spec.image)).is_some(), "{role}");
-            for before in &spec.after {
+            assert!(
+                parts.get(&format!("roles/{role}/setup")).is_some(),
+                "{role}"
+            );
+            assert!(
+                parts.get(&format!("images/{}", spec.image)).is_some(),
+                "{role}"
+            );
+            for before in spec.before() {
                 assert!(known.contains_key(before), "{role} after {before}");
             }
             assert!(!spec.runs.is_empty(), "{role} runs nothing");
@@ -207,7 +226,7 @@ mod tests {
         let roles = Roles::choose(&parts, &all).unwrap();
         for (at, (_, spec)) in roles.0.iter().enumerate() {
             let later: Vec<&String> = roles.0[at..].iter().map(|(role, _)| role).collect();
-            assert!(!spec.after.iter().any(|before| later.contains(&before)));
+            assert!(!spec.before().any(|before| later.contains(&before)));
         }
     }
 
@@ -219,11 +238,18 @@ mod tests {
     }
 
     #[test]
+    fn a_role_brings_those_without_which_it_does_not_work() {
+        let roles = Roles::choose(&Parts::load().unwrap(), &["system".to_owned()]).unwrap();
+        assert_eq!(roles.names(), ["tables", "vault", "system"]);
+    }
+
+    #[test]
     fn roles_that_wait_for_each_other_are_refused() {
         let spec = |after: &str| RoleSpec {
             about: String::new(),
             image: base(),
             after: vec![after.to_owned()],
+            needs: Vec::new(),
             ports: Vec::new(),
             runs: Vec::new(),
             capabilities: Vec::new(),

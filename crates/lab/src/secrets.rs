@@ -142,6 +142,10 @@ mod tests {
         secrets.write(&folder).unwrap();
         assert_eq!(Secrets::read(&folder).unwrap().0, secrets.0);
         let others = Secrets::make().unwrap();
-        assert!(secrets.iter().all(|(name, value)| others.0[name].as_str() != value));
+        assert!(
+            secrets
+                .iter()
+                .all(|(name, value)| others.0[name].as_str() != value)
+        );
     }
 }

@@ -53,11 +53,11 @@ impl Setting<'_> {
             let ready: Vec<String> = waiting
                 .iter()
                 .filter(|role| {
-                    let after = self.roles.get(role).map(|spec| spec.after.as_slice());
-                    !after
-                        .unwrap_or_default()
-                        .iter()
-                        .any(|before| waiting.contains(before) || under_way.contains(before))
+                    let spec = self.roles.get(role);
+                    !spec.is_some_and(|spec| {
+                        spec.before()
+                            .any(|before| waiting.contains(before) || under_way.contains(before))
+                    })
                 })
                 .take(AT_ONCE.saturating_sub(under_way.len()))
                 .cloned()

@@ -45,10 +45,17 @@ pub(crate) async fn lay(
     spec: &RoleSpec,
     node: &NodeRecord,
 ) -> Result<(), LabError> {
-    let failed = |reason: &_| place.failed(&format!("cannot lay files into {}", node.instance), reason);
-    let files = archive(context.parts, role).map_err(|e| LabError::failed(format!("{role}: {e}")))?;
+    let failed =
+        |reason: &_| place.failed(&format!("cannot lay files into {}", node.instance), reason);
+    let files =
+        archive(context.parts, role).map_err(|e| LabError::failed(format!("{role}: {e}")))?;
     place
-        .feed(&node.instance, &["tar", "-C", "/", "--no-overwrite-dir", "-xf", "-"], &files, LAY)
+        .feed(
+            &node.instance,
+            &["tar", "-C", "/", "--no-overwrite-dir", "-xf", "-"],
+            &files,
+            LAY,
+        )
         .await
         .map_err(|r| failed(&r))?;
     let mut first: Option<&str> = None;
@@ -89,7 +96,11 @@ fn archive(parts: &Parts, role: &str) -> std::io::Result<Vec<u8>> {
             header.set_size(0);
             header.set_mtime(now);
             let folder = path.trim_end_matches(".keep");
-            archive.append_data(&mut header, if folder.is_empty() { "./" } else { folder }, std::io::empty())?;
+            archive.append_data(
+                &mut header,
+                if folder.is_empty() { "./" } else { folder },
+                std::io::empty(),
+            )?;
             continue;
         }
         let mut header = tar::Header::new_gnu();
@@ -128,7 +139,10 @@ pub(crate) async fn run(
         .map_err(|r| place.failed(&format!("setting up {role}"), &r))?;
     let (exports, words) = exports(&String::from_utf8_lossy(&said.out), &mark);
     if said.code != 0 {
-        let lines: Vec<&str> = words.lines().filter(|line| !line.trim().is_empty()).collect();
+        let lines: Vec<&str> = words
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .collect();
         let tail = lines[lines.len().saturating_sub(LINES)..].join(" | ");
         return Err(LabError::failed(format!(
             "setting up {role} failed with code {}: {}",
@@ -163,7 +177,10 @@ fn script(
     set("LAB_PROFILE", &record.profile);
     set("LAB_ENGINE", record.engine.as_str());
     set("LAB_DOMAIN", "example.com");
-    set("LAB_SUBNET", record.subnet.as_deref().unwrap_or("10.0.0.0/8"));
+    set(
+        "LAB_SUBNET",
+        record.subnet.as_deref().unwrap_or("10.0.0.0/8"),
+    );
     let roles: Vec<&str> = record.nodes.keys().map(String::as_str).collect();
     set("LAB_ROLES", &roles.join(" "));
     for (role, node) in &record.nodes {
@@ -202,8 +219,15 @@ fn exports(text: &str, mark: &str) -> (BTreeMap<String, String>, String) {
             let (name, value) = export.trim_start().split_once('=')?;
             let value = BASE64.decode(value).ok()?;
             let sound = name.starts_with("LAB_")
-                && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
-            sound.then(|| (name.to_owned(), String::from_utf8_lossy(&value).into_owned()))
+                && name
+                    .bytes()
+                    .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+            sound.then(|| {
+                (
+                    name.to_owned(),
+                    String::from_utf8_lossy(&value).into_owned(),
+                )
+            })
         });
         match export {
             Some((name, value)) => {
@@ -242,10 +266,15 @@ pub(crate) async fn played(
         .iter()
         .enumerate()
         .map(|(at, program)| {
-            let line = text.lines().find_map(|line| line.strip_prefix(&format!("{at} ")));
+            let line = text
+                .lines()
+                .find_map(|line| line.strip_prefix(&format!("{at} ")));
             Played {
                 service: program.service.clone(),
-                version: line.map(str::trim).filter(|v| !v.is_empty()).map(str::to_owned),
+                version: line
+                    .map(str::trim)
+                    .filter(|v| !v.is_empty())
+                    .map(str::to_owned),
                 standin: program
                     .standin
                     .as_ref()
@@ -267,7 +296,10 @@ mod tests {
             BASE64.encode("/evil")
         );
         let (found, rest) = exports(&text, "m");
-        assert_eq!(found, BTreeMap::from([("LAB_TOKEN".to_owned(), "a\nb".to_owned())]));
+        assert_eq!(
+            found,
+            BTreeMap::from([("LAB_TOKEN".to_owned(), "a\nb".to_owned())])
+        );
         assert!(rest.contains("hello\n") && rest.contains("PATH=") && rest.contains("LAB_BAD"));
     }
 

@@ -9,11 +9,7 @@ use crate::state::Folder;
 const KEY: &str = "fingerprint.key";
 
 /// Writes the site file and, once, the key of its fingerprints.
-pub(crate) fn write(
-    folder: &Folder,
-    record: &Record,
-    known: &[String],
-) -> Result<(), LabError> {
+pub(crate) fn write(folder: &Folder, record: &Record, known: &[String]) -> Result<(), LabError> {
     let key = folder.path().join("sites").join(KEY);
     if !key.exists() {
         folder.write(&key, format!("{}\n", word(32)?).as_bytes())?;
@@ -23,20 +19,32 @@ pub(crate) fn write(
 
 fn text(record: &Record, known: &[String]) -> String {
     let mut lines = vec![
-        format!("# Written by `runproof lab up`; the lab {} is what it describes.", record.name),
+        format!(
+            "# Written by `runproof lab up`; the lab {} is what it describes.",
+            record.name
+        ),
         format!("site: {}", record.name),
         format!("profile: {}", record.profile),
     ];
     // The same file on another machine would mean other containers.
-    let subnet = record.subnet.as_ref().map_or_else(String::new, |net| format!(", subnet: {net}"));
-    lines.push(format!("identity: {{ hostname: {}{subnet} }}", record.machine));
+    let subnet = record
+        .subnet
+        .as_ref()
+        .map_or_else(String::new, |net| format!(", subnet: {net}"));
+    lines.push(format!(
+        "identity: {{ hostname: {}{subnet} }}",
+        record.machine
+    ));
     lines.push(format!("reach: {{ engine: {} }}", record.engine.as_str()));
     lines.push(format!("key_file: {KEY}"));
     lines.push("nodes:".to_owned());
     for (role, node) in &record.nodes {
         lines.push(format!("  {role}: {}", node.instance));
     }
-    for role in known.iter().filter(|role| !record.nodes.contains_key(*role)) {
+    for role in known
+        .iter()
+        .filter(|role| !record.nodes.contains_key(*role))
+    {
         lines.push(format!("  {role}: {{ absent: this lab has no such node }}"));
     }
     lines.push("inputs: { domain: example.com, bots: [demo], caddy_vhosts_min: 20 }".to_owned());

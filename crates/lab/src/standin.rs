@@ -21,7 +21,10 @@ fn find() -> Result<PathBuf, LabError> {
         return if path.is_file() {
             Ok(path)
         } else {
-            Err(LabError::machine(format!("{VARIABLE}: {}: no such file", path.display())))
+            Err(LabError::machine(format!(
+                "{VARIABLE}: {}: no such file",
+                path.display()
+            )))
         };
     }
     let executable = std::env::current_exe().ok();

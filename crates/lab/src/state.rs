@@ -156,8 +156,11 @@ impl Folder {
     }
 
     fn busy(&self) -> LabError {
-        LabError::usage(format!("another runproof is at work on the lab {}", self.name))
-            .help("wait until it has ended")
+        LabError::usage(format!(
+            "another runproof is at work on the lab {}",
+            self.name
+        ))
+        .help("wait until it has ended")
     }
 
     fn lock_file(&self) -> Result<File, LabError> {

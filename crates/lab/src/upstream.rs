@@ -52,7 +52,10 @@ async fn take(lab: &LabName, upstream: &Upstream) -> Result<Programs, LabError> 
     for (from, to) in &upstream.take {
         // `-` is an archive of that one file on standard output; `-L` follows a link in the image.
         let copied = docker(&["cp", "-L", &format!("{id}:{from}"), "-"]).await;
-        match copied.map_err(failed).and_then(|archive| only_file(&archive).map_err(failed)) {
+        match copied
+            .map_err(failed)
+            .and_then(|archive| only_file(&archive).map_err(failed))
+        {
             Ok(bytes) => {
                 programs.insert(to.clone(), bytes);
             }
@@ -104,7 +107,9 @@ mod tests {
         let mut header = tar::Header::new_gnu();
         header.set_size(5);
         header.set_mode(0o755);
-        archive.append_data(&mut header, "vault", b"hello".as_slice()).unwrap();
+        archive
+            .append_data(&mut header, "vault", b"hello".as_slice())
+            .unwrap();
         let archive = archive.into_inner().unwrap();
         assert_eq!(only_file(&archive).unwrap(), b"hello");
         assert!(only_file(&[]).is_err());

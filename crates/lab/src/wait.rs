@@ -56,9 +56,11 @@ pub(crate) async fn listening(
             let text = String::from_utf8_lossy(&said.out).into_owned();
             missing.retain(|port| {
                 let ends = format!(":{port}");
-                !text
-                    .lines()
-                    .any(|line| line.split_whitespace().nth(3).is_some_and(|at| at.ends_with(&ends)))
+                !text.lines().any(|line| {
+                    line.split_whitespace()
+                        .nth(3)
+                        .is_some_and(|at| at.ends_with(&ends))
+                })
             });
             if missing.is_empty() {
                 return Ok(());

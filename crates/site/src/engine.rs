@@ -40,7 +40,12 @@ pub struct Said {
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Engine({} at {})", self.kind.as_str(), self.socket().display())
+        write!(
+            f,
+            "Engine({} at {})",
+            self.kind.as_str(),
+            self.socket().display()
+        )
     }
 }
 

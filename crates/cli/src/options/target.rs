@@ -74,7 +74,9 @@ impl SiteChoice {
     /// The file to read, when it does not take a look at the labs.
     pub fn path(&self) -> PathBuf {
         match self {
-            Self::Name(name) | Self::Lab(name) => PathBuf::from("sites").join(format!("{name}.yaml")),
+            Self::Name(name) | Self::Lab(name) => {
+                PathBuf::from("sites").join(format!("{name}.yaml"))
+            }
             Self::File(file) | Self::Bundle(file) => file.clone(),
         }
     }

@@ -226,11 +226,16 @@ impl Drop for TestSite {
 
 /// Removes the labs of tests that were killed: those whose process is gone.
 fn reap() {
-    let output = runproof().args(["lab", "list", "--format", "json"]).output().unwrap();
+    let output = runproof()
+        .args(["lab", "list", "--format", "json"])
+        .output()
+        .unwrap();
     let labs: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
     for lab in labs.as_array().into_iter().flatten() {
         let name = lab["name"].as_str().unwrap_or_default();
-        let pid = name.strip_prefix("rpt").and_then(|rest| rest.split('-').next());
+        let pid = name
+            .strip_prefix("rpt")
+            .and_then(|rest| rest.split('-').next());
         let gone = pid.is_some_and(|pid| {
             pid.parse::<u32>().is_ok() && !Path::new("/proc").join(pid).exists()
         });

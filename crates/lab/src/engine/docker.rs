@@ -29,7 +29,10 @@ pub(super) async fn daemon(engine: &Engine) -> Result<String, Reason> {
 /// A container with systemd. testcontainers removes what it made when its handle is dropped; this
 /// handle is forgotten, for a lab outlives the command that makes it. The labels find it again.
 pub(super) async fn launch(engine: &Engine, launch: &Launch<'_>) -> Result<String, Reason> {
-    let (name, tag) = launch.image.rsplit_once(':').unwrap_or((launch.image, "latest"));
+    let (name, tag) = launch
+        .image
+        .rsplit_once(':')
+        .unwrap_or((launch.image, "latest"));
     let mut request = GenericImage::new(name, tag)
         .with_cmd(launch.machine.init.clone())
         .with_container_name(&launch.instance)
@@ -47,7 +50,10 @@ pub(super) async fn launch(engine: &Engine, launch: &Launch<'_>) -> Result<Strin
     }
     // SYS_PTRACE: to look at processes of other accounts, as root in an Incus container may.
     let usual = ["SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE"];
-    for capability in usual.into_iter().chain(launch.capabilities.iter().map(String::as_str)) {
+    for capability in usual
+        .into_iter()
+        .chain(launch.capabilities.iter().map(String::as_str))
+    {
         request = request.with_cap_add(capability);
     }
     if let Some(network) = launch.network {
@@ -122,7 +128,10 @@ pub(super) async fn remove(engine: &Engine, id: &str) -> Result<(), Reason> {
             Err(reason) => return Err(reason),
         }
     }
-    Err(Reason::new(ReasonKind::Timeout, "another removal of it does not end"))
+    Err(Reason::new(
+        ReasonKind::Timeout,
+        "another removal of it does not end",
+    ))
 }
 
 /// A network of the lab's own, whose upper half is for addresses that are given out by hand: the
@@ -153,15 +162,24 @@ pub(super) async fn make_network(
                 "Gateway": format!("10.{second}.{third}.1"),
             }] },
         });
-        match engine.request(Verb::Post, "/networks/create", Some(&body), WORK).await {
+        match engine
+            .request(Verb::Post, "/networks/create", Some(&body), WORK)
+            .await
+        {
             Ok(_) => return Ok((name, subnet)),
             Err(reason) if reason.detail.contains("overlaps") => refused = Some(reason),
-            Err(reason) => return Err(LabError::failed(format!("docker: the lab's network: {reason}"))),
+            Err(reason) => {
+                return Err(LabError::failed(format!(
+                    "docker: the lab's network: {reason}"
+                )));
+            }
         }
     }
     let why = refused.map_or_else(String::new, |reason| format!(": {reason}"));
-    Err(LabError::machine(format!("docker: no free subnet for the lab{why}"))
-        .help("`docker network ls` shows what takes them"))
+    Err(
+        LabError::machine(format!("docker: no free subnet for the lab{why}"))
+            .help("`docker network ls` shows what takes them"),
+    )
 }
 
 /// Whether a route of this machine, other than the default one, leads to a subnet.
@@ -190,7 +208,10 @@ pub(super) async fn remove_networks(engine: &Engine, lab: &LabName) -> Result<()
         if name != lab.as_str() {
             continue;
         }
-        match engine.request(Verb::Delete, &format!("/networks/{id}"), None, WORK).await {
+        match engine
+            .request(Verb::Delete, &format!("/networks/{id}"), None, WORK)
+            .await
+        {
             Ok(_) => {}
             Err(reason) if reason.kind == ReasonKind::NoSuchNode => {}
             Err(reason) => return Err(reason),
@@ -201,7 +222,11 @@ pub(super) async fn remove_networks(engine: &Engine, lab: &LabName) -> Result<()
 
 /// The labs whose networks are there.
 pub(super) async fn labs_of_networks(engine: &Engine) -> Result<Vec<String>, Reason> {
-    let names: BTreeSet<String> = networks(engine).await?.into_iter().map(|(_, lab)| lab).collect();
+    let names: BTreeSet<String> = networks(engine)
+        .await?
+        .into_iter()
+        .map(|(_, lab)| lab)
+        .collect();
     Ok(names.into_iter().collect())
 }
 
@@ -227,12 +252,16 @@ pub(super) async fn pin(
 ) -> Result<(), Reason> {
     let leave = json!({ "Container": instance, "Force": true });
     let path = format!("/networks/{network}/disconnect");
-    engine.request(Verb::Post, &path, Some(&leave), WORK).await?;
+    engine
+        .request(Verb::Post, &path, Some(&leave), WORK)
+        .await?;
     let enter = json!({ "Container": instance, "EndpointConfig": {
         "IPAMConfig": { "IPv4Address": address }, "Aliases": [role],
     } });
     let path = format!("/networks/{network}/connect");
-    engine.request(Verb::Post, &path, Some(&enter), WORK).await?;
+    engine
+        .request(Verb::Post, &path, Some(&enter), WORK)
+        .await?;
     Ok(())
 }
 
@@ -242,11 +271,17 @@ fn network_name(lab: &LabName) -> String {
 }
 
 fn text(value: &Value, pointer: &str) -> Option<String> {
-    value.pointer(pointer).and_then(Value::as_str).map(str::to_owned)
+    value
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .map(str::to_owned)
 }
 
 fn garbled(what: &str) -> Reason {
-    Reason::new(ReasonKind::Garbled, format!("the engine's answer to {what}"))
+    Reason::new(
+        ReasonKind::Garbled,
+        format!("the engine's answer to {what}"),
+    )
 }
 
 /// A value for a query.

@@ -50,7 +50,10 @@ pub(super) async fn launch(engine: &Engine, launch: &Launch<'_>) -> Result<Strin
     act(engine, Verb::Post, "/1.0/instances", Some(&body)).await?;
     let made = get(engine, &format!("/1.0/instances/{}", launch.instance)).await?;
     text(&made, "/config/volatile.uuid").ok_or_else(|| {
-        Reason::new(ReasonKind::Garbled, "the engine's description of a new instance")
+        Reason::new(
+            ReasonKind::Garbled,
+            "the engine's description of a new instance",
+        )
     })
 }
 
@@ -86,7 +89,14 @@ pub(super) async fn remove(engine: &Engine, name: &str) -> Result<(), Reason> {
         let path = format!("/1.0/instances/{name}/state");
         // PUT is what the API has for it; an instance that is stopped refuses, and is removed anyway.
         let _ = act(engine, Verb::Put, &path, Some(&stop)).await;
-        match act(engine, Verb::Delete, &format!("/1.0/instances/{name}"), None).await {
+        match act(
+            engine,
+            Verb::Delete,
+            &format!("/1.0/instances/{name}"),
+            None,
+        )
+        .await
+        {
             Ok(()) => return Ok(()),
             Err(reason) if reason.kind == ReasonKind::NoSuchNode => return Ok(()),
             Err(reason) => last = Some(reason),
@@ -104,7 +114,9 @@ pub(super) async fn making(engine: &Engine, name: &str) -> bool {
     let path = format!("/1.0/instances/{name}");
     let running = answer.get("running").and_then(Value::as_array);
     running.into_iter().flatten().any(|operation| {
-        let instances = operation.pointer("/resources/instances").and_then(Value::as_array);
+        let instances = operation
+            .pointer("/resources/instances")
+            .and_then(Value::as_array);
         instances.into_iter().flatten().any(|one| {
             let one = one.as_str().unwrap_or_default();
             one == path || one.starts_with(&format!("{path}?"))
@@ -116,9 +128,14 @@ pub(super) async fn making(engine: &Engine, name: &str) -> bool {
 pub(super) async fn pin(engine: &Engine, instance: &str, address: &str) -> Result<(), Reason> {
     let path = format!("/1.0/instances/{instance}");
     let found = get(engine, &path).await?;
-    let nic = found.pointer("/expanded_devices/eth0").and_then(Value::as_object);
+    let nic = found
+        .pointer("/expanded_devices/eth0")
+        .and_then(Value::as_object);
     let mut nic = nic.cloned().ok_or_else(|| {
-        Reason::new(ReasonKind::Failed, "the default profile has no network card eth0")
+        Reason::new(
+            ReasonKind::Failed,
+            "the default profile has no network card eth0",
+        )
     })?;
     nic.insert("ipv4.address".to_owned(), json!(address));
     let body = json!({ "devices": { "eth0": nic } });
@@ -130,18 +147,28 @@ async fn profile_nic(engine: &Engine) -> Result<Map<String, Value>, Reason> {
     let profile = get(engine, "/1.0/profiles/default").await?;
     let nic = profile.pointer("/devices/eth0").and_then(Value::as_object);
     nic.cloned().ok_or_else(|| {
-        Reason::new(ReasonKind::Failed, "the default profile has no network card eth0")
+        Reason::new(
+            ReasonKind::Failed,
+            "the default profile has no network card eth0",
+        )
     })
 }
 
 async fn get(engine: &Engine, path: &str) -> Result<Value, Reason> {
-    let mut answer = engine.request(Verb::Get, &in_project(engine, path), None, ASK).await?;
-    Ok(answer.get_mut("metadata").map(Value::take).unwrap_or_default())
+    let mut answer = engine
+        .request(Verb::Get, &in_project(engine, path), None, ASK)
+        .await?;
+    Ok(answer
+        .get_mut("metadata")
+        .map(Value::take)
+        .unwrap_or_default())
 }
 
 /// A request whose work the daemon does in the background, and its end.
 async fn act(engine: &Engine, verb: Verb, path: &str, body: Option<&Value>) -> Result<(), Reason> {
-    let answer = engine.request(verb, &in_project(engine, path), body, ASK).await?;
+    let answer = engine
+        .request(verb, &in_project(engine, path), body, ASK)
+        .await?;
     let Some(operation) = text(&answer, "/metadata/id") else {
         return Ok(());
     };
@@ -157,7 +184,10 @@ async fn act(engine: &Engine, verb: Verb, path: &str, body: Option<&Value>) -> R
             _ => {}
         }
     }
-    Err(Reason::new(ReasonKind::Timeout, "the engine's work does not end"))
+    Err(Reason::new(
+        ReasonKind::Timeout,
+        "the engine's work does not end",
+    ))
 }
 
 fn in_project(engine: &Engine, path: &str) -> String {
@@ -166,5 +196,8 @@ fn in_project(engine: &Engine, path: &str) -> String {
 }
 
 fn text(value: &Value, pointer: &str) -> Option<String> {
-    value.pointer(pointer).and_then(Value::as_str).map(str::to_owned)
+    value
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .map(str::to_owned)
 }

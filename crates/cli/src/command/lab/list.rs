@@ -19,7 +19,12 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct ListArgs {
     /// Print as terminal or json
-    #[arg(long, value_name = "FORMAT", default_value = "terminal", hide_possible_values = true)]
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "terminal",
+        hide_possible_values = true
+    )]
     pub format: TextFormat,
 }
 

@@ -49,7 +49,10 @@ pub(super) fn run(args: &LogsArgs) -> ExitCode {
         Err(code) => code,
         Ok(mut command) => {
             let error = command.exec();
-            message::error(&format!("{}: {error}", command.get_program().to_string_lossy()));
+            message::error(&format!(
+                "{}: {error}",
+                command.get_program().to_string_lossy()
+            ));
             ExitCode::Usage
         }
     }

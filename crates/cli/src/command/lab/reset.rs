@@ -54,7 +54,10 @@ pub(super) fn run(args: &ResetArgs, display: &DisplayOptions) -> ExitCode {
                 || message::count(record.nodes.len(), "node"),
                 |role| role.as_str().to_owned(),
             );
-            message::note(&format!("the lab {} is up again: {what} anew", args.lab.name));
+            message::note(&format!(
+                "the lab {} is up again: {what} anew",
+                args.lab.name
+            ));
             ExitCode::Conforms
         }
     }

@@ -45,7 +45,10 @@ pub(super) fn run(args: &ShellArgs) -> ExitCode {
         Err(code) => code,
         Ok(mut command) => {
             let error = command.exec();
-            message::error(&format!("{}: {error}", command.get_program().to_string_lossy()));
+            message::error(&format!(
+                "{}: {error}",
+                command.get_program().to_string_lossy()
+            ));
             ExitCode::Usage
         }
     }
@@ -61,7 +64,11 @@ pub(super) fn client(name: &LabName, role: &Role, words: &[String]) -> Result<Co
         Ok(site) => site.map_err(|error| report(&error))?,
     };
     let Some(node) = site.node(role.as_str()) else {
-        let roles: Vec<&str> = site.nodes().iter().map(runproof_lab::LabNode::role).collect();
+        let roles: Vec<&str> = site
+            .nodes()
+            .iter()
+            .map(runproof_lab::LabNode::role)
+            .collect();
         return Err(report(&LabError {
             kind: runproof_lab::Kind::Usage,
             problem: format!("the lab {name} has no role `{role}`"),

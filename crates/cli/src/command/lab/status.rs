@@ -22,7 +22,12 @@ pub struct StatusArgs {
     #[command(flatten)]
     pub lab: WhichLab,
     /// Print as terminal or json
-    #[arg(long, value_name = "FORMAT", default_value = "terminal", hide_possible_values = true)]
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "terminal",
+        hide_possible_values = true
+    )]
     pub format: TextFormat,
 }
 
@@ -52,7 +57,11 @@ pub(super) fn run(args: &StatusArgs) -> ExitCode {
         message::error(&error.to_string());
         return error.exit_code();
     }
-    if status.nodes.values().all(|node| node.state == NodeState::Running) {
+    if status
+        .nodes
+        .values()
+        .all(|node| node.state == NodeState::Running)
+    {
         ExitCode::Conforms
     } else {
         ExitCode::Unestablished
@@ -83,7 +92,12 @@ fn shown(status: &Status) -> String {
         record.name,
         record.engine.as_str(),
         record.profile,
-        record.made.split('.').next().unwrap_or_default().trim_end_matches('Z'),
+        record
+            .made
+            .split('.')
+            .next()
+            .unwrap_or_default()
+            .trim_end_matches('Z'),
     );
     let mut rows = Vec::new();
     for (role, node) in &record.nodes {

@@ -43,7 +43,12 @@ pub struct UpArgs {
     #[arg(long, value_name = "NAME", default_value = "incus", value_parser = ["incus", "lxd"], hide_possible_values = true)]
     pub profile: String,
     /// Where servers come from: packages (Debian, stand-ins for the rest) or upstream public images
-    #[arg(long, value_name = "FROM", default_value = "packages", hide_possible_values = true)]
+    #[arg(
+        long,
+        value_name = "FROM",
+        default_value = "packages",
+        hide_possible_values = true
+    )]
     pub images: ImageSource,
     /// With --images upstream: let a stand-in play what no registry gives
     #[arg(long)]
@@ -150,7 +155,10 @@ fn said(record: &Record) {
         record.engine.as_str(),
         message::count(record.nodes.len(), "node"),
     ));
-    message::help(&format!("`runproof check --site {0}` looks at it, `runproof lab status --name {0}` says what runs where", record.name));
+    message::help(&format!(
+        "`runproof check --site {0}` looks at it, `runproof lab status --name {0}` says what runs where",
+        record.name
+    ));
 }
 
 #[cfg(test)]
