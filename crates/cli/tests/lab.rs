@@ -134,7 +134,7 @@ fn a_lab_lives(engine: Engine) {
         assert_eq!(status["nodes"][role]["state"], "running", "{status}");
     }
     assert_eq!(status["nodes"]["drive"]["standin"], true);
-    assert_eq!(status["nodes"]["dns"]["standin"], false);
+    assert_eq!(status["nodes"]["tables"]["standin"], false);
 
     // Both ways to name it, and the verdict of a lab that nobody has broken.
     for site in [name.to_owned(), format!("lab:{name}")] {

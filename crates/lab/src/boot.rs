@@ -24,6 +24,9 @@ use crate::{images, preflight, reap, site_file, standin, upstream};
 /// How many nodes are worked on at once: more only wait for the machine's cores and disk.
 pub(crate) const AT_ONCE: usize = 6;
 
+/// The last part of the first node's address in a network of the lab's own.
+const FIRST_ADDRESS: usize = 10;
+
 /// What `up` is asked for.
 #[derive(Clone, Debug)]
 pub struct UpOptions {
@@ -149,6 +152,13 @@ fn already_there(record: Record, options: &UpOptions, roles: &Roles) -> Result<R
     .help("another --name, or `runproof lab down` first"))
 }
 
+/// The address of the node at a place of the order, in a network of the lab's own.
+fn chosen(record: &Record, at: usize) -> Option<String> {
+    record.network.as_ref()?;
+    let (network, _) = record.subnet.as_ref()?.rsplit_once('.')?;
+    Some(format!("{network}.{}", FIRST_ADDRESS + at))
+}
+
 /// All that the steps share.
 struct Making<'a> {
     parts: &'a Parts,
@@ -259,8 +269,8 @@ impl Making<'_> {
         journal: &Journal,
     ) -> Result<(BTreeMap<String, NodeRecord>, Option<String>), LabError> {
         self.events.step("starting", &self.roles.names());
-        let mut work =
-            futures_util::stream::iter(self.roles.iter().map(|(role, spec)| async move {
+        let mut work = futures_util::stream::iter(self.roles.iter().enumerate().map(
+            |(at, (role, spec))| async move {
                 let image = images.get(&spec.image);
                 let image =
                     image.ok_or_else(|| LabError::failed(format!("no image {}", spec.image)))?;
@@ -271,11 +281,13 @@ impl Making<'_> {
                     flags: self.flags,
                     cancel: self.cancel,
                 };
-                let made = start.node(role, spec, image, None).await?;
+                let address = chosen(record, at);
+                let made = start.node(role, spec, image, address.as_deref()).await?;
                 self.events.done(role);
                 Ok::<_, LabError>((role.to_owned(), made))
-            }))
-            .buffer_unordered(AT_ONCE);
+            },
+        ))
+        .buffer_unordered(AT_ONCE);
         let (mut nodes, mut subnet) = (BTreeMap::new(), None);
         while let Some(made) = work.next().await {
             let (role, (node, network)) = made?;

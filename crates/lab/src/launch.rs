@@ -66,7 +66,7 @@ impl Start<'_> {
         wait::booted(place, &instance, self.cancel).await?;
         let address = network::settle(place, &instance).await?;
         place
-            .pin(record.network.as_deref(), &instance, role, &address.ip)
+            .pin(&instance, &address.ip)
             .await
             .map_err(|r| place.failed(&format!("cannot pin the address of {instance}"), &r))?;
         let node = NodeRecord {

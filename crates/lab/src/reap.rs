@@ -57,14 +57,15 @@ pub(crate) async fn sweep(folder: &Folder, events: &dyn Events) -> Result<Vec<St
                 Made::Network { .. } => None,
             })
             .collect();
-        if !complete && !names.is_empty() {
-            settle(place, &names).await;
+        if !complete
+            && journal
+                .iter()
+                .any(|(engine, _)| engine == place.kind().as_str())
+        {
+            tokio::time::sleep(ON_ITS_WAY).await;
+            settle(place, name, &names).await;
         }
         removed.extend(remove_all(place, name, events).await?);
-        if !complete && !names.is_empty() {
-            tokio::time::sleep(ON_ITS_WAY).await;
-            removed.extend(remove_all(place, name, events).await?);
-        }
         place.remove_networks(name).await?;
     }
     folder.remove()?;
@@ -94,11 +95,11 @@ pub(crate) async fn refuse_others(folder: &Folder) -> Result<(), LabError> {
 }
 
 /// Waits while the daemon still works on instances that a killed process asked for.
-async fn settle(place: &Place, names: &BTreeSet<&str>) {
+async fn settle(place: &Place, lab: &LabName, names: &BTreeSet<&str>) {
     for _ in 0..120 {
         let mut making = false;
         for name in names {
-            making |= place.making(name).await;
+            making |= place.making(lab, name).await;
         }
         if !making {
             return;

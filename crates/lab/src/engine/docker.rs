@@ -56,8 +56,9 @@ pub(super) async fn launch(engine: &Engine, launch: &Launch<'_>) -> Result<Strin
     {
         request = request.with_cap_add(capability);
     }
-    if let Some(network) = launch.network {
-        request = request.with_network(network);
+    // Connected afterwards: only then can an address be chosen, and the first network is eth0.
+    if launch.network.is_some() {
+        request = request.with_network("none");
     }
     let container = request
         .start()
@@ -66,7 +67,7 @@ pub(super) async fn launch(engine: &Engine, launch: &Launch<'_>) -> Result<Strin
     let id = container.id().to_owned();
     std::mem::forget(container);
     if let (Some(network), Some(address)) = (launch.network, launch.address) {
-        pin(engine, network, &launch.instance, launch.role, address).await?;
+        connect(engine, network, &launch.instance, launch.role, address).await?;
     }
     Ok(id)
 }
@@ -134,8 +135,8 @@ pub(super) async fn remove(engine: &Engine, id: &str) -> Result<(), Reason> {
     ))
 }
 
-/// A network of the lab's own, whose upper half is for addresses that are given out by hand: the
-/// daemon lets nobody choose an address in a network whose subnet it chose itself.
+/// A network of the lab's own: the daemon lets nobody choose an address in a network whose subnet
+/// it chose itself.
 pub(super) async fn make_network(
     engine: &Engine,
     lab: &LabName,
@@ -156,11 +157,7 @@ pub(super) async fn make_network(
         let body = json!({
             "Name": name, "Driver": "bridge", "CheckDuplicate": true,
             "Labels": { LAB: lab.as_str() },
-            "IPAM": { "Config": [{
-                "Subnet": subnet,
-                "IPRange": format!("10.{second}.{third}.128/25"),
-                "Gateway": format!("10.{second}.{third}.1"),
-            }] },
+            "IPAM": { "Config": [{ "Subnet": subnet, "Gateway": format!("10.{second}.{third}.1") }] },
         });
         match engine
             .request(Verb::Post, "/networks/create", Some(&body), WORK)
@@ -242,8 +239,8 @@ async fn networks(engine: &Engine) -> Result<Vec<(String, String)>, Reason> {
         .collect())
 }
 
-/// Connects a container anew, with an address that survives its restarts and its role as a name.
-pub(super) async fn pin(
+/// Connects a container, with an address that survives its restarts and its role as a name.
+async fn connect(
     engine: &Engine,
     network: &str,
     instance: &str,
@@ -251,10 +248,8 @@ pub(super) async fn pin(
     address: &str,
 ) -> Result<(), Reason> {
     let leave = json!({ "Container": instance, "Force": true });
-    let path = format!("/networks/{network}/disconnect");
-    engine
-        .request(Verb::Post, &path, Some(&leave), WORK)
-        .await?;
+    let path = "/networks/none/disconnect";
+    engine.request(Verb::Post, path, Some(&leave), WORK).await?;
     let enter = json!({ "Container": instance, "EndpointConfig": {
         "IPAMConfig": { "IPv4Address": address }, "Aliases": [role],
     } });
@@ -263,6 +258,31 @@ pub(super) async fn pin(
         .request(Verb::Post, &path, Some(&enter), WORK)
         .await?;
     Ok(())
+}
+
+/// Whether the daemon is making a container of that name, which no list shows yet: it finishes
+/// what a killed process has asked for. The name is taken from the beginning, so asking for it
+/// tells; what that makes, should the name be free, is removed at once.
+pub(super) async fn making(engine: &Engine, lab: &str, name: &str) -> bool {
+    let path = format!("/containers/{name}/json");
+    if engine.request(Verb::Get, &path, None, ASK).await.is_ok() {
+        return false;
+    }
+    let images = engine.request(Verb::Get, "/images/json", None, ASK).await;
+    let Some(image) = images.ok().and_then(|all| text(&all, "/0/Id")) else {
+        return false;
+    };
+    let body = json!({ "Image": image, "Cmd": ["true"], "Labels": { LAB: lab } });
+    let path = format!("/containers/create?name={name}");
+    match engine.request(Verb::Post, &path, Some(&body), WORK).await {
+        Ok(made) => {
+            if let Some(id) = text(&made, "/Id") {
+                let _ = remove(engine, &id).await;
+            }
+            false
+        }
+        Err(reason) => reason.detail.contains("already in use"),
+    }
 }
 
 /// The name of a lab's network.

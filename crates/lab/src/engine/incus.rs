@@ -174,7 +174,12 @@ async fn act(engine: &Engine, verb: Verb, path: &str, body: Option<&Value>) -> R
     };
     for _ in 0..WAITS {
         let path = format!("/1.0/operations/{operation}/wait?timeout={WAIT}");
-        let done = get(engine, &path).await?;
+        let done = match get(engine, &path).await {
+            Ok(done) => done,
+            // The wait has ended, and the work goes on.
+            Err(reason) if reason.detail.contains("deadline exceeded") => continue,
+            Err(reason) => return Err(reason),
+        };
         match done.get("status_code").and_then(Value::as_u64) {
             Some(200) => return Ok(()),
             Some(code) if code >= 400 => {

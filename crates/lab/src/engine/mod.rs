@@ -63,7 +63,7 @@ pub(crate) struct Launch<'a> {
     pub capabilities: &'a [String],
     /// The lab's own network, on Docker.
     pub network: Option<&'a str>,
-    /// The address that it has to have, when it replaces another.
+    /// The address that it has to have: always in a network of the lab's own, else when it replaces another.
     pub address: Option<&'a str>,
     /// Flags that this machine needs, from the preflight.
     pub machine: &'a crate::preflight::Flags,
@@ -185,9 +185,13 @@ impl Place {
         removed.map_err(|r| self.failed(&format!("cannot remove {}", found.name), &r))
     }
 
-    /// Whether the daemon may still be at work on an instance of that name that is not listed yet.
-    pub async fn making(&self, name: &str) -> bool {
-        !self.is_docker() && incus::making(&self.0, name).await
+    /// Whether the daemon is still at work on an instance of that name that is not listed yet.
+    pub async fn making(&self, lab: &LabName, name: &str) -> bool {
+        if self.is_docker() {
+            docker::making(&self.0, lab.as_str(), name).await
+        } else {
+            incus::making(&self.0, name).await
+        }
     }
 
     /// Makes the lab's network where it has one of its own; its name and its subnet.
@@ -217,19 +221,12 @@ impl Place {
         }
     }
 
-    /// Gives a node the address that it keeps, and the name of its role where the engine resolves names.
-    pub async fn pin(
-        &self,
-        network: Option<&str>,
-        instance: &str,
-        role: &str,
-        address: &str,
-    ) -> Result<(), Reason> {
-        match network {
-            Some(network) => docker::pin(&self.0, network, instance, role, address).await,
-            None if self.is_docker() => Ok(()),
-            None => incus::pin(&self.0, instance, address).await,
+    /// Makes the engine keep a node's address; on Docker it was chosen from the beginning.
+    pub async fn pin(&self, instance: &str, address: &str) -> Result<(), Reason> {
+        if self.is_docker() {
+            return Ok(());
         }
+        incus::pin(&self.0, instance, address).await
     }
 
     /// Runs a script as root in a node.
