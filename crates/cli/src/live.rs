@@ -28,6 +28,17 @@ pub fn run_options(look: &LookOptions, gate: Option<&GateOptions>) -> RunOptions
 pub fn block_on<T, F: Future<Output = T>>(
     work: impl FnOnce(CancellationToken) -> F,
 ) -> Result<T, String> {
+    block_on_saying(
+        "stopping: the report will be partial; once more to stop at once",
+        work,
+    )
+}
+
+/// The same, with other words for whoever asks to stop.
+pub fn block_on_saying<T, F: Future<Output = T>>(
+    stopping: &'static str,
+    work: impl FnOnce(CancellationToken) -> F,
+) -> Result<T, String> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -51,7 +62,7 @@ pub fn block_on<T, F: Future<Output = T>>(
                 if asked > 0 {
                     std::process::exit(130);
                 }
-                message::note("stopping: the report will be partial; once more to stop at once");
+                message::note(stopping);
                 watched.cancel();
             }
         });

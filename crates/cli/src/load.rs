@@ -196,8 +196,8 @@ pub fn target(options: &TargetOptions, library: &Library) -> Result<Target, Load
             let bundle = Bundle::read(path).map_err(|e| LoadError::new(e.to_string()))?;
             Target::Recorded(Box::new(bundle))
         }
-        Some(choice @ (SiteChoice::Name(_) | SiteChoice::File(_))) => {
-            Target::Live(Box::new(live(&choice.path(), library)?))
+        Some(choice @ (SiteChoice::Name(_) | SiteChoice::File(_) | SiteChoice::Lab(_))) => {
+            Target::Live(Box::new(live(&place_of(choice)?, library)?))
         }
     };
     if let Some(profile) = &options.documents.profile {
@@ -208,6 +208,29 @@ pub fn target(options: &TargetOptions, library: &Library) -> Result<Target, Load
     }
     known_profile(&target.site().profile, library)?;
     Ok(target)
+}
+
+/// The file of a site. A lab is found by its name when no site file has that name.
+fn place_of(choice: &SiteChoice) -> Result<PathBuf, LoadError> {
+    let path = choice.path();
+    let lab = |name: &str| {
+        // A name that no lab can have names none.
+        runproof_lab::site_file(name).ok().flatten()
+    };
+    match choice {
+        SiteChoice::File(_) | SiteChoice::Bundle(_) => Ok(path),
+        SiteChoice::Name(_) if path.exists() => Ok(path),
+        SiteChoice::Name(name) => Ok(lab(name).unwrap_or(path)),
+        SiteChoice::Lab(name) => lab(name).ok_or_else(|| {
+            LoadError::Message(
+                format!("there is no lab {name} that came up"),
+                Some(
+                    "`runproof lab list` shows those that are; `runproof lab up` makes one"
+                        .to_owned(),
+                ),
+            )
+        }),
+    }
 }
 
 /// Refuses a profile that the library does not have.

@@ -40,7 +40,7 @@ fn on_incus_the_runner_the_database_and_the_name_server_are_judged_for_real() {
 
     site.sh("alm-ci", "systemctl stop forgejo-runner");
     site.sh("tables", "systemctl stop postgresql@15-main");
-    site.sh("dns", "systemctl stop knot");
+    site.sh("dns", "systemctl stop dns");
     let (fails, checked) = red();
     assert_eq!(
         fails,
@@ -60,7 +60,7 @@ fn on_incus_the_runner_the_database_and_the_name_server_are_judged_for_real() {
     );
     site.sh("alm-ci", "systemctl start forgejo-runner");
     site.sh("tables", "systemctl start postgresql@15-main");
-    site.sh("dns", "systemctl start knot; sleep 1");
+    site.sh("dns", "systemctl start dns; sleep 1");
 
     // A runner that is open to the network.
     site.sh(

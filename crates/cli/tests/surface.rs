@@ -40,6 +40,14 @@ fn text(bytes: &[u8]) -> String {
 #[case::look("look", &["look", "--help"])]
 #[case::init("init", &["init", "--help"])]
 #[case::completions("completions", &["completions", "--help"])]
+#[case::lab("lab", &["lab", "--help"])]
+#[case::lab_up("lab-up", &["lab", "up", "--help"])]
+#[case::lab_down("lab-down", &["lab", "down", "--help"])]
+#[case::lab_reset("lab-reset", &["lab", "reset", "--help"])]
+#[case::lab_status("lab-status", &["lab", "status", "--help"])]
+#[case::lab_shell("lab-shell", &["lab", "shell", "--help"])]
+#[case::lab_logs("lab-logs", &["lab", "logs", "--help"])]
+#[case::lab_list("lab-list", &["lab", "list", "--help"])]
 fn every_help_teaches(#[case] name: &str, #[case] words: &[&str]) {
     let output = output(words);
     assert_eq!(output.status.code(), Some(0));

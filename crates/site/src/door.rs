@@ -17,7 +17,7 @@ use crate::session::{OpenError, Options};
 use crate::trouble::Trouble;
 
 /// The project of Incus and LXD when the site file names none.
-const PROJECT: &str = "default";
+pub(crate) const PROJECT: &str = "default";
 
 /// The way into a site.
 #[derive(Debug)]
@@ -156,7 +156,7 @@ impl Door {
 }
 
 /// The first socket that lets us connect; else why not.
-fn usable_socket(reach: &Reach) -> Result<PathBuf, Reason> {
+pub(crate) fn usable_socket(reach: &Reach) -> Result<PathBuf, Reason> {
     let places = match (&reach.socket, reach.engine) {
         (Some(socket), _) => vec![PathBuf::from(socket)],
         (None, Engine::Docker) => docker::sockets(),

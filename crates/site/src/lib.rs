@@ -10,6 +10,7 @@
 mod backend;
 pub mod bundle;
 mod door;
+pub mod engine;
 mod exec;
 mod gather;
 mod host;

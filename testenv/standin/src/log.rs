@@ -17,6 +17,30 @@ pub fn write(level: &str, module: &str, message: &str) {
     }
 }
 
+/// Why listening failed, in the words that the guides look for where there are any.
+pub fn cause(error: &std::io::Error) -> String {
+    if error.kind() == std::io::ErrorKind::AddrInUse {
+        format!("address in use: {error}")
+    } else {
+        error.to_string()
+    }
+}
+
+/// An error with everything below it, in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut below = error.source();
+    while let Some(error) = below {
+        let cause = error.to_string();
+        // Some libraries repeat the cause in their own text.
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+        below = error.source();
+    }
+    text
+}
+
 fn wrap(entry: &str) -> String {
     let mut text = String::new();
     let mut column = 0;

@@ -4,6 +4,7 @@ pub mod check;
 pub mod completions;
 pub mod explain;
 pub mod init;
+pub mod lab;
 pub mod lint;
 pub mod list;
 pub mod look;
@@ -41,6 +42,9 @@ pub enum Command {
     /// Ask an engine what is there and write a first site file
     #[command(long_about = init::ABOUT)]
     Init(init::InitArgs),
+    /// Make a lab: the documented platform in containers, to look at and to break
+    #[command(long_about = lab::ABOUT)]
+    Lab(lab::LabArgs),
     /// Print completions for a shell
     Completions(completions::CompletionsArgs),
 }
@@ -57,6 +61,7 @@ impl Command {
             | Self::Explain(_)
             | Self::List(_)
             | Self::Init(_)
+            | Self::Lab(_)
             | Self::Completions(_) => Ok(()),
         };
         if let Err(error) = checked {
@@ -71,6 +76,7 @@ impl Command {
             Self::List(args) => list::run(args, display),
             Self::Look(args) => look::run(args, display),
             Self::Init(args) => init::run(args, display),
+            Self::Lab(args) => lab::run(args, display),
             Self::Completions(args) => completions::run(args),
         }
     }

@@ -53,7 +53,7 @@ impl RecordArgs {
     /// When there is no live site to record.
     pub fn check(&self) -> Result<(), UsageError> {
         match &self.target.site {
-            Some(SiteChoice::Name(_) | SiteChoice::File(_)) => Ok(()),
+            Some(SiteChoice::Name(_) | SiteChoice::File(_) | SiteChoice::Lab(_)) => Ok(()),
             Some(SiteChoice::Bundle(_)) => Err(UsageError::new(
                 "record looks at a live site, and a bundle is a recording already",
                 "name the site: --site NAME or --site FILE.yaml",

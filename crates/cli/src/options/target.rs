@@ -23,7 +23,7 @@ pub struct SuiteOptions {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "What to look at")]
 pub struct TargetOptions {
-    /// The site: a NAME (sites/NAME.yaml), a FILE, or bundle:FILE for a recording
+    /// The site: a NAME (sites/NAME.yaml, else the lab of that name), a FILE, lab:NAME, or bundle:FILE for a recording
     #[arg(long, value_name = "SITE", value_parser = SiteChoice::parse)]
     pub site: Option<SiteChoice>,
     /// Which documents.
@@ -34,8 +34,10 @@ pub struct TargetOptions {
 /// What `--site` names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SiteChoice {
-    /// `sites/NAME.yaml`.
+    /// `sites/NAME.yaml`, else the lab of that name.
     Name(String),
+    /// The lab of that name.
+    Lab(String),
     /// A site file.
     File(PathBuf),
     /// A recorded bundle.
@@ -56,18 +58,25 @@ impl SiteChoice {
                 Ok(Self::Bundle(PathBuf::from(file)))
             };
         }
+        if let Some(lab) = text.strip_prefix("lab:") {
+            return name(lab)
+                .map(Self::Lab)
+                .map_err(|_| "expected a lab's name after lab:".to_owned());
+        }
         if text.contains('/') || text.ends_with(".yaml") || text.ends_with(".yml") {
             return Ok(Self::File(PathBuf::from(text)));
         }
         name(text).map(Self::Name).map_err(|_| {
-            "expected a name (sites/NAME.yaml), a file (FILE.yaml), or bundle:FILE".to_owned()
+            "expected a name (sites/NAME.yaml or a lab), a file (FILE.yaml), lab:NAME, or bundle:FILE".to_owned()
         })
     }
 
-    /// The file to read.
+    /// The file to read, when it does not take a look at the labs.
     pub fn path(&self) -> PathBuf {
         match self {
-            Self::Name(name) => PathBuf::from("sites").join(format!("{name}.yaml")),
+            Self::Name(name) | Self::Lab(name) => {
+                PathBuf::from("sites").join(format!("{name}.yaml"))
+            }
             Self::File(file) | Self::Bundle(file) => file.clone(),
         }
     }
@@ -77,6 +86,7 @@ impl fmt::Display for SiteChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name(name) => f.write_str(name),
+            Self::Lab(name) => write!(f, "lab:{name}"),
             Self::File(file) => write!(f, "{}", file.display()),
             Self::Bundle(file) => write!(f, "bundle:{}", file.display()),
         }
@@ -104,6 +114,8 @@ mod tests {
 
     #[rstest]
     #[case("")]
+    #[case("lab:")]
+    #[case("lab:../x")]
     #[case("bundle:")]
     #[case("pr od")]
     #[case("-x")]

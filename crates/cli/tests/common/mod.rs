@@ -1,4 +1,4 @@
-//! Real test sites for tests: made by `testenv/bin/site`, removed when dropped.
+//! Real test sites for tests: labs, removed when dropped.
 
 #![allow(
     clippy::unwrap_used,
@@ -60,7 +60,21 @@ pub fn runproof() -> Command {
     command
 }
 
-/// A site of real nodes; gone when dropped.
+/// The stand-in's program, built when it is missing.
+pub fn standin() -> PathBuf {
+    let standin = Path::new(env!("CARGO_BIN_EXE_runproof")).with_file_name("runproof-standin");
+    if !standin.exists() {
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--locked", "-p", "runproof-standin"])
+            .current_dir(root())
+            .status()
+            .unwrap();
+        assert!(built.success());
+    }
+    standin
+}
+
+/// A site of real nodes: a lab; gone when dropped.
 pub struct TestSite {
     pub engine: Engine,
     pub prefix: String,
@@ -71,10 +85,7 @@ impl TestSite {
     /// Boots the roles as the guides describe them.
     pub fn up(engine: Engine, profile: &str, roles: &[&str]) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        // A killed test leaves its site behind; the next one removes it.
-        let _ = Command::new(root().join("testenv/bin/site"))
-            .args(["reap", engine.name(), "rpt"])
-            .status();
+        reap();
         let prefix = format!(
             "rpt{}-{}",
             std::process::id(),
@@ -85,19 +96,10 @@ impl TestSite {
             prefix,
             folder: tempfile::tempdir().unwrap(),
         };
-        let standin = Path::new(env!("CARGO_BIN_EXE_runproof")).with_file_name("runproof-standin");
-        if !standin.exists() {
-            let built = Command::new(env!("CARGO"))
-                .args(["build", "--quiet", "--locked", "-p", "runproof-standin"])
-                .current_dir(root())
-                .status()
-                .unwrap();
-            assert!(built.success());
-        }
-        let output = Command::new(root().join("testenv/bin/site"))
-            .args(["up", engine.name(), &site.prefix, "--profile", profile])
-            .args(roles)
-            .env("RUNPROOF_STANDIN", &standin)
+        let output = site
+            .lab("up")
+            .args(["--engine", engine.name(), "--profile", profile])
+            .args(["--roles", &roles.join(",")])
             .output()
             .unwrap();
         assert!(
@@ -105,13 +107,28 @@ impl TestSite {
             "{}",
             String::from_utf8_lossy(&output.stderr)
         );
-        std::fs::write(site.file(), &output.stdout).unwrap();
         site
+    }
+
+    /// A command on this lab.
+    fn lab(&self, verb: &str) -> Command {
+        let mut command = runproof();
+        command
+            .args(["lab", verb, "--name", &self.prefix])
+            .env("XDG_STATE_HOME", self.folder.path())
+            .env("RUNPROOF_STANDIN", standin());
+        command
+    }
+
+    /// Where its site file is.
+    fn sites(&self) -> PathBuf {
+        let labs = self.folder.path().join("runproof/labs");
+        labs.join(&self.prefix).join("sites")
     }
 
     /// Its site file.
     pub fn file(&self) -> PathBuf {
-        self.folder.path().join("site.yaml")
+        self.sites().join(format!("{}.yaml", self.prefix))
     }
 
     /// The instance that plays a role.
@@ -195,7 +212,7 @@ impl TestSite {
                 }
             })
             .collect();
-        let file = self.folder.path().join(format!("{name}.yaml"));
+        let file = self.sites().join(format!("{name}.yaml"));
         std::fs::write(&file, lines.join("\n") + "\n").unwrap();
         file
     }
@@ -203,9 +220,28 @@ impl TestSite {
 
 impl Drop for TestSite {
     fn drop(&mut self) {
-        let _ = Command::new(root().join("testenv/bin/site"))
-            .args(["down", self.engine.name(), &self.prefix])
-            .status();
+        let _ = self.lab("down").stderr(Stdio::null()).status();
+    }
+}
+
+/// Removes the labs of tests that were killed: those whose process is gone.
+fn reap() {
+    let output = runproof()
+        .args(["lab", "list", "--format", "json"])
+        .output()
+        .unwrap();
+    let labs: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    for lab in labs.as_array().into_iter().flatten() {
+        let name = lab["name"].as_str().unwrap_or_default();
+        let pid = name
+            .strip_prefix("rpt")
+            .and_then(|rest| rest.split('-').next());
+        let gone = pid.is_some_and(|pid| {
+            pid.parse::<u32>().is_ok() && !Path::new("/proc").join(pid).exists()
+        });
+        if gone && lab["state"] == "stray" {
+            let _ = runproof().args(["lab", "down", "--name", name]).status();
+        }
     }
 }
 

@@ -1,0 +1,259 @@
+//! The engines as labs use them: make an instance, find those of a lab, remove them.
+
+mod docker;
+mod incus;
+
+use std::time::Duration;
+
+use runproof_model::site::{Engine as Kind, Reach, Via};
+use runproof_model::{Reason, ReasonKind};
+use runproof_site::engine::{Engine, Said};
+
+use crate::error::LabError;
+use crate::name::LabName;
+
+/// The label that names an instance's lab, under `user.` on Incus.
+pub(crate) const LAB: &str = "runproof-lab";
+/// The label with the lab's nonce.
+pub(crate) const NONCE: &str = "runproof-nonce";
+/// The label with the node's role.
+pub(crate) const ROLE: &str = "runproof-role";
+
+/// How much a command in a node may say.
+const CAP: u64 = 8 << 20;
+
+/// Which engine runs a lab.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EngineChoice {
+    /// What runs here; Incus, which the documents have, before Docker.
+    Any,
+    /// This one.
+    This(Kind),
+}
+
+/// How to get an engine, for a machine that has none.
+pub fn install_lines() -> &'static str {
+    "one of: `apt-get install docker.io` and `systemctl start docker` · `apt-get install incus` \
+     (Debian 12: from bookworm-backports) and `incus admin init --minimal`; then be root, or in the \
+     group docker or incus-admin. In a checkout, ci/engines does it all"
+}
+
+/// An engine's daemon with the lab's way of using it.
+#[derive(Debug)]
+pub(crate) struct Place(pub Engine);
+
+/// Who a daemon is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Daemon {
+    /// Its certificate's fingerprint (Incus) or its id (Docker).
+    pub id: String,
+    /// The host name of its machine.
+    pub machine: String,
+}
+
+/// What an instance is made from.
+#[derive(Clone, Debug)]
+pub(crate) struct Launch<'a> {
+    pub lab: &'a LabName,
+    pub nonce: &'a str,
+    pub role: &'a str,
+    pub instance: String,
+    /// The image, in the engine's own terms.
+    pub image: &'a str,
+    pub capabilities: &'a [String],
+    /// The lab's own network, on Docker.
+    pub network: Option<&'a str>,
+    /// The address that it has to have: always in a network of the lab's own, else when it replaces another.
+    pub address: Option<&'a str>,
+    /// Flags that this machine needs, from the preflight.
+    pub machine: &'a crate::preflight::Flags,
+}
+
+/// An instance that belongs to some lab, by its labels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub name: String,
+    /// UUID (Incus) or container id (Docker).
+    pub id: String,
+    pub lab: String,
+    pub role: String,
+    pub nonce: String,
+    pub running: bool,
+    /// The memory that it uses, in bytes, when the engine says so.
+    pub memory: Option<u64>,
+}
+
+impl Place {
+    /// The engine that is wanted, or the first that answers.
+    pub async fn open(choice: EngineChoice) -> Result<Self, LabError> {
+        match choice {
+            EngineChoice::This(kind) => Self::enter(kind).await.map_err(|reason| {
+                LabError::machine(format!("{} cannot be used: {reason}", kind.as_str()))
+                    .help(install_lines())
+            }),
+            EngineChoice::Any => {
+                let mut reasons = Vec::new();
+                for kind in [Kind::Incus, Kind::Docker] {
+                    match Self::enter(kind).await {
+                        Ok(place) => return Ok(place),
+                        Err(reason) => reasons.push(format!("{}: {reason}", kind.as_str())),
+                    }
+                }
+                Err(LabError::machine(format!(
+                    "no engine runs here that a lab could use ({})",
+                    reasons.join("; ")
+                ))
+                .help(install_lines()))
+            }
+        }
+    }
+
+    /// Every engine that answers.
+    pub async fn all() -> Vec<Self> {
+        let mut places = Vec::new();
+        for kind in [Kind::Incus, Kind::Docker] {
+            places.extend(Self::enter(kind).await.ok());
+        }
+        places
+    }
+
+    async fn enter(kind: Kind) -> Result<Self, Reason> {
+        let reach = Reach {
+            engine: kind,
+            project: None,
+            sudo: false,
+            ssh: None,
+            socket: None,
+            via: Via::Socket,
+        };
+        Engine::open(&reach).await.map(Self)
+    }
+
+    /// Which engine.
+    pub fn kind(&self) -> Kind {
+        self.0.kind()
+    }
+
+    fn is_docker(&self) -> bool {
+        self.kind() == Kind::Docker
+    }
+
+    /// Who the daemon is.
+    pub async fn daemon(&self) -> Result<Daemon, LabError> {
+        let id = if self.is_docker() {
+            docker::daemon(&self.0).await
+        } else {
+            incus::daemon(&self.0).await
+        };
+        let id = id.map_err(|r| self.failed("does not say who it is", &r))?;
+        let machine = self.0.machine().await;
+        let machine = machine.map_err(|r| self.failed("does not name its machine", &r))?;
+        Ok(Daemon { id, machine })
+    }
+
+    /// Makes an instance and starts it; the engine's own identifier.
+    pub async fn launch(&self, launch: &Launch<'_>) -> Result<String, LabError> {
+        let made = if self.is_docker() {
+            docker::launch(&self.0, launch).await
+        } else {
+            incus::launch(&self.0, launch).await
+        };
+        made.map_err(|r| self.failed(&format!("cannot make {}", launch.instance), &r))
+    }
+
+    /// The instances of a lab, or of every lab.
+    pub async fn find(&self, lab: Option<&LabName>) -> Result<Vec<Found>, LabError> {
+        let found = if self.is_docker() {
+            docker::find(&self.0).await
+        } else {
+            incus::find(&self.0).await
+        };
+        let found = found.map_err(|r| self.failed("does not list its instances", &r))?;
+        Ok(found
+            .into_iter()
+            .filter(|one| lab.is_none_or(|lab| one.lab == lab.as_str()))
+            .collect())
+    }
+
+    /// Removes an instance, running or half made; one that is gone already is removed.
+    pub async fn remove(&self, found: &Found) -> Result<(), LabError> {
+        let removed = if self.is_docker() {
+            docker::remove(&self.0, &found.id).await
+        } else {
+            incus::remove(&self.0, &found.name).await
+        };
+        removed.map_err(|r| self.failed(&format!("cannot remove {}", found.name), &r))
+    }
+
+    /// Whether the daemon is still at work on an instance of that name that is not listed yet.
+    pub async fn making(&self, lab: &LabName, name: &str) -> bool {
+        if self.is_docker() {
+            docker::making(&self.0, lab.as_str(), name).await
+        } else {
+            incus::making(&self.0, name).await
+        }
+    }
+
+    /// Makes the lab's network where it has one of its own; its name and its subnet.
+    pub async fn make_network(&self, lab: &LabName) -> Result<Option<(String, String)>, LabError> {
+        if !self.is_docker() {
+            return Ok(None);
+        }
+        docker::make_network(&self.0, lab).await.map(Some)
+    }
+
+    /// Removes the networks of a lab.
+    pub async fn remove_networks(&self, lab: &LabName) -> Result<(), LabError> {
+        if !self.is_docker() {
+            return Ok(());
+        }
+        docker::remove_networks(&self.0, lab)
+            .await
+            .map_err(|r| self.failed("cannot remove the lab's network", &r))
+    }
+
+    /// The labs whose networks are there.
+    pub async fn labs_of_networks(&self) -> Vec<String> {
+        if self.is_docker() {
+            docker::labs_of_networks(&self.0).await.unwrap_or_default()
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Makes the engine keep a node's address; on Docker it was chosen from the beginning.
+    pub async fn pin(&self, instance: &str, address: &str) -> Result<(), Reason> {
+        if self.is_docker() {
+            return Ok(());
+        }
+        incus::pin(&self.0, instance, address).await
+    }
+
+    /// Runs a script as root in a node.
+    pub async fn sh(&self, instance: &str, script: &str, time: Duration) -> Result<Said, Reason> {
+        self.0
+            .exec(instance, &["sh", "-s"], script.as_bytes(), CAP, time)
+            .await
+    }
+
+    /// Feeds bytes to a command in a node; it has to succeed.
+    pub async fn feed(
+        &self,
+        instance: &str,
+        words: &[&str],
+        bytes: &[u8],
+        time: Duration,
+    ) -> Result<(), Reason> {
+        let said = self.0.exec(instance, words, bytes, CAP, time).await?;
+        if said.code == 0 {
+            Ok(())
+        } else {
+            Err(Reason::new(ReasonKind::Failed, said.error))
+        }
+    }
+
+    /// A failure of this engine in words.
+    pub fn failed(&self, what: &str, reason: &Reason) -> LabError {
+        LabError::failed(format!("{}: {what}: {reason}", self.kind().as_str()))
+    }
+}

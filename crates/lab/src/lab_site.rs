@@ -1,0 +1,292 @@
+//! The proof that a site is a lab that runproof made: what may be broken.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use runproof_model::site::Engine as Kind;
+
+use crate::engine::{Found, Place};
+use crate::error::LabError;
+use crate::labs::record_of;
+use crate::launch::NONCE_FILE;
+use crate::name::LabName;
+use crate::reap;
+use crate::record::{NodeRecord, Record};
+use crate::state::{Folder, Held};
+
+/// The exit code of the guard before every script: the node is none of this lab.
+const FOREIGN: i32 = 119;
+
+/// A lab whose identity was proved: the daemon is the one that made it, every node is the instance
+/// that was made then, by the engine's own identifier and by our label, and carries the lab's nonce.
+/// While it is held, nobody removes or resets the lab.
+///
+/// Nobody else can make one, and nothing turns another site into one:
+///
+/// ```compile_fail
+/// let forged = runproof_lab::LabSite { nodes: Vec::new() };
+/// ```
+///
+/// ```compile_fail
+/// fn from(record: runproof_lab::Record) -> runproof_lab::LabSite {
+///     runproof_lab::LabSite::new(record)
+/// }
+/// ```
+#[derive(Debug)]
+pub struct LabSite {
+    record: Record,
+    place: Place,
+    folder: Folder,
+    nodes: Vec<LabNode>,
+    _held: Held,
+}
+
+/// A node of a lab whose identity was proved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabNode {
+    role: String,
+    node: NodeRecord,
+}
+
+/// What a script in a node said.
+#[derive(Debug)]
+pub struct Said {
+    /// Its exit code.
+    pub code: i32,
+    /// What it printed.
+    pub out: String,
+    /// The beginning of what it printed on standard error.
+    pub error: String,
+}
+
+impl LabSite {
+    /// Finds a lab and proves that it is one.
+    ///
+    /// # Errors
+    /// When there is no such lab, somebody changes it, or anything of its identity differs.
+    pub async fn open(name: &LabName) -> Result<Self, LabError> {
+        let folder = Folder::of(name)?;
+        let held = folder.share()?;
+        let record = record_of(&folder)?;
+        let place = reap::place_of(&record).await?;
+        let found = place.find(Some(name)).await?;
+        let mut nodes = Vec::new();
+        for (role, node) in &record.nodes {
+            prove(&record, role, node, &found)?;
+            nodes.push(LabNode {
+                role: role.clone(),
+                node: node.clone(),
+            });
+        }
+        let site = Self {
+            record,
+            place,
+            folder,
+            nodes,
+            _held: held,
+        };
+        let scripts = site
+            .nodes
+            .iter()
+            .map(|node| site.run(node, "exit 0", Duration::from_secs(30)));
+        for said in futures_util::future::join_all(scripts).await {
+            said?;
+        }
+        Ok(site)
+    }
+
+    /// The lab's name.
+    pub fn name(&self) -> &LabName {
+        &self.record.name
+    }
+
+    /// What runs its nodes.
+    pub fn engine(&self) -> Kind {
+        self.record.engine
+    }
+
+    /// What is known of it.
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// Its site file.
+    pub fn site_file(&self) -> PathBuf {
+        self.folder.site_file()
+    }
+
+    /// Its folder, in which whoever breaks it writes down how to undo that.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Its nodes.
+    pub fn nodes(&self) -> &[LabNode] {
+        &self.nodes
+    }
+
+    /// The node of a role.
+    pub fn node(&self, role: &str) -> Option<&LabNode> {
+        self.nodes.iter().find(|node| node.role == role)
+    }
+
+    /// Runs a script as root in a node. The nonce is compared in the same exec, before the script:
+    /// a container that took the node's place in between is not touched.
+    ///
+    /// # Errors
+    /// When the node is another one by now, or the engine does not run the script.
+    pub async fn run(
+        &self,
+        node: &LabNode,
+        script: &str,
+        time: Duration,
+    ) -> Result<Said, LabError> {
+        let nonce = &self.record.nonce;
+        let guarded = format!(
+            "[ \"$(cat {NONCE_FILE} 2>/dev/null)\" = {nonce} ] || exit {FOREIGN}\n{script}"
+        );
+        let instance = &node.node.instance;
+        // A container's id cannot be taken by another one; a name can.
+        let reached = if self.record.engine == Kind::Docker {
+            &node.node.id
+        } else {
+            instance
+        };
+        let said = self
+            .place
+            .sh(reached, &guarded, time)
+            .await
+            .map_err(|r| self.place.failed(&format!("cannot reach {instance}"), &r))?;
+        if said.code == FOREIGN {
+            return Err(refused(
+                &self.record,
+                &node.role,
+                "it does not carry the lab's nonce",
+            ));
+        }
+        Ok(Said {
+            code: said.code,
+            out: String::from_utf8_lossy(&said.out).into_owned(),
+            error: said.error,
+        })
+    }
+}
+
+impl LabNode {
+    /// Its role.
+    pub fn role(&self) -> &str {
+        &self.role
+    }
+
+    /// Its instance's name.
+    pub fn instance(&self) -> &str {
+        &self.node.instance
+    }
+
+    /// The engine's own identifier of it.
+    pub fn id(&self) -> &str {
+        &self.node.id
+    }
+
+    /// Its address.
+    pub fn address(&self) -> &str {
+        &self.node.address
+    }
+}
+
+fn prove(record: &Record, role: &str, node: &NodeRecord, found: &[Found]) -> Result<(), LabError> {
+    let named: Vec<&Found> = found
+        .iter()
+        .filter(|one| one.name == node.instance)
+        .collect();
+    let [one] = named.as_slice() else {
+        let why = format!(
+            "{} instances of its name carry the lab's label",
+            named.len()
+        );
+        return Err(refused(record, role, &why));
+    };
+    let differs = if one.id != node.id {
+        "it is another instance than the one that was made"
+    } else if one.nonce != record.nonce {
+        "its label carries another nonce"
+    } else if one.role != role {
+        "its label names another role"
+    } else if !one.running {
+        "it does not run"
+    } else {
+        return Ok(());
+    };
+    Err(refused(record, role, differs))
+}
+
+fn refused(record: &Record, role: &str, why: &str) -> LabError {
+    LabError::failed(format!(
+        "refused: the node {role} of the lab {}: {why}",
+        record.name
+    ))
+    .help(format!(
+        "`runproof lab reset {role} --name {}` makes it anew",
+        record.name
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use std::collections::BTreeMap;
+
+    fn record() -> Record {
+        Record {
+            name: LabName::new("lab").unwrap(),
+            engine: Kind::Incus,
+            daemon: "d".to_owned(),
+            machine: "m".to_owned(),
+            profile: "incus".to_owned(),
+            made: String::new(),
+            network: None,
+            subnet: None,
+            nonce: "n".to_owned(),
+            parameters: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            complete: true,
+        }
+    }
+
+    fn found() -> Found {
+        Found {
+            name: "lab-dns".to_owned(),
+            id: "1".to_owned(),
+            lab: "lab".to_owned(),
+            role: "dns".to_owned(),
+            nonce: "n".to_owned(),
+            running: true,
+            memory: None,
+        }
+    }
+
+    #[rstest]
+    #[case::the_same(vec![found()], None)]
+    #[case::gone(vec![], Some("0 instances"))]
+    #[case::twice(vec![found(), found()], Some("2 instances"))]
+    #[case::another(vec![Found { id: "2".to_owned(), ..found() }], Some("another instance"))]
+    #[case::forged(vec![Found { nonce: "x".to_owned(), ..found() }], Some("another nonce"))]
+    #[case::stopped(vec![Found { running: false, ..found() }], Some("does not run"))]
+    fn a_node_that_is_not_the_one_that_was_made_is_refused(
+        #[case] found: Vec<Found>,
+        #[case] refusal: Option<&str>,
+    ) {
+        let node = NodeRecord {
+            instance: "lab-dns".to_owned(),
+            id: "1".to_owned(),
+            address: "10.0.0.2".to_owned(),
+            runs: Vec::new(),
+        };
+        let proved = prove(&record(), "dns", &node, &found).err();
+        match refusal {
+            None => assert_eq!(proved, None),
+            Some(words) => assert!(proved.unwrap().problem.contains(words)),
+        }
+    }
+}

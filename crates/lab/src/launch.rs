@@ -1,0 +1,111 @@
+//! One node: made, booted, with an address that it keeps and the mark of its lab.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use runproof_site::CancellationToken;
+
+use crate::engine::{Launch, Place};
+use crate::error::LabError;
+use crate::journal::{Journal, Made};
+use crate::network;
+use crate::preflight::Flags;
+use crate::record::{NodeRecord, Record};
+use crate::role::RoleSpec;
+use crate::wait;
+
+/// The file in a node that carries the lab's nonce.
+pub(crate) const NONCE_FILE: &str = "/etc/runproof-lab";
+
+/// How long writing names may take.
+const TIME: Duration = Duration::from_secs(60);
+
+/// What starting a node needs.
+#[derive(Clone, Copy)]
+pub(crate) struct Start<'a> {
+    pub place: &'a Place,
+    pub journal: &'a Journal,
+    pub record: &'a Record,
+    pub flags: &'a Flags,
+    pub cancel: &'a CancellationToken,
+}
+
+impl Start<'_> {
+    /// Makes the node of a role, with a given address when it replaces another one; the network in
+    /// which it came up.
+    pub async fn node(
+        &self,
+        role: &str,
+        spec: &RoleSpec,
+        image: &str,
+        address: Option<&str>,
+    ) -> Result<(NodeRecord, Option<String>), LabError> {
+        let (place, record) = (self.place, self.record);
+        if self.cancel.is_cancelled() {
+            return Err(LabError::interrupted());
+        }
+        let instance = record.name.instance(role);
+        self.journal.will(
+            place.kind(),
+            Made::Instance {
+                name: instance.clone(),
+            },
+        )?;
+        let launch = Launch {
+            lab: &record.name,
+            nonce: &record.nonce,
+            role,
+            instance: instance.clone(),
+            image,
+            capabilities: &spec.capabilities,
+            network: record.network.as_deref(),
+            address,
+            machine: self.flags,
+        };
+        let id = place.launch(&launch).await?;
+        wait::booted(place, &instance, self.cancel).await?;
+        let address = network::settle(place, &instance).await?;
+        place
+            .pin(&instance, &address.ip)
+            .await
+            .map_err(|r| place.failed(&format!("cannot pin the address of {instance}"), &r))?;
+        let node = NodeRecord {
+            instance,
+            id,
+            address: address.ip,
+            runs: Vec::new(),
+        };
+        Ok((node, network::subnet(&address.cidr)))
+    }
+}
+
+/// Tells every node the names of all, and marks it as one of this lab.
+pub(crate) async fn write_names(
+    place: &Place,
+    nodes: &BTreeMap<String, NodeRecord>,
+    nonce: &str,
+) -> Result<(), LabError> {
+    let script = format!(
+        "set -eu\numask 077\nprintf '%s\\n' {nonce} > {NONCE_FILE}\numask 022\n{}",
+        network::hosts(nodes)
+    );
+    let results = futures_util::future::join_all(nodes.values().map(|node| {
+        let script = &script;
+        async move {
+            let said = place.sh(&node.instance, script, TIME).await;
+            match said {
+                Ok(said) if said.code == 0 => Ok(()),
+                Ok(said) => Err(LabError::failed(format!(
+                    "{}: {}",
+                    node.instance, said.error
+                ))),
+                Err(reason) => Err(place.failed(
+                    &format!("cannot name the nodes in {}", node.instance),
+                    &reason,
+                )),
+            }
+        }
+    }))
+    .await;
+    results.into_iter().collect()
+}

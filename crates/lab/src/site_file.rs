@@ -1,0 +1,59 @@
+//! The site file of a lab, as `check --site NAME` reads it.
+
+use crate::error::LabError;
+use crate::record::Record;
+use crate::secrets::word;
+use crate::state::Folder;
+
+/// The file of the fingerprints' key, beside the site file.
+const KEY: &str = "fingerprint.key";
+
+/// Writes the site file and, once, the key of its fingerprints.
+pub(crate) fn write(folder: &Folder, record: &Record, known: &[String]) -> Result<(), LabError> {
+    let key = folder.path().join("sites").join(KEY);
+    if !key.exists() {
+        folder.write(&key, format!("{}\n", word(32)?).as_bytes())?;
+    }
+    folder.write(&folder.site_file(), text(record, known).as_bytes())
+}
+
+fn text(record: &Record, known: &[String]) -> String {
+    let mut lines = vec![
+        format!(
+            "# Written by `runproof lab up`; the lab {} is what it describes.",
+            record.name
+        ),
+        format!("site: {}", record.name),
+        format!("profile: {}", record.profile),
+    ];
+    // The same file on another machine would mean other containers.
+    let subnet = record
+        .subnet
+        .as_ref()
+        .map_or_else(String::new, |net| format!(", subnet: {net}"));
+    lines.push(format!(
+        "identity: {{ hostname: {}{subnet} }}",
+        record.machine
+    ));
+    lines.push(format!("reach: {{ engine: {} }}", record.engine.as_str()));
+    lines.push(format!("key_file: {KEY}"));
+    lines.push("nodes:".to_owned());
+    for (role, node) in &record.nodes {
+        lines.push(format!("  {role}: {}", node.instance));
+    }
+    for role in known
+        .iter()
+        .filter(|role| !record.nodes.contains_key(*role))
+    {
+        lines.push(format!("  {role}: {{ absent: this lab has no such node }}"));
+    }
+    lines.push("inputs: { domain: example.com, bots: [demo], caddy_vhosts_min: 20 }".to_owned());
+    let standins: Vec<&str> = record
+        .nodes
+        .iter()
+        .filter(|(_, node)| node.standin())
+        .map(|(role, _)| role.as_str())
+        .collect();
+    lines.push(format!("standins: [{}]", standins.join(", ")));
+    lines.join("\n") + "\n"
+}

@@ -1,0 +1,212 @@
+//! A lab's folder: `$XDG_STATE_HOME/runproof/labs/NAME`, readable by its owner alone.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use crate::error::{LabError, io};
+use crate::name::LabName;
+
+/// The folder of one lab.
+#[derive(Clone, Debug)]
+pub(crate) struct Folder {
+    name: LabName,
+    path: PathBuf,
+}
+
+/// The right to change a lab, or to rely on it, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Held(#[expect(dead_code, reason = "the lock ends with the file")] File);
+
+/// Where all labs are.
+pub(crate) fn home() -> Result<PathBuf, LabError> {
+    let given = |variable: &str| {
+        std::env::var_os(variable)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let state = given("XDG_STATE_HOME").or_else(|| Some(given("HOME")?.join(".local/state")));
+    state
+        .map(|state| state.join("runproof/labs"))
+        .ok_or_else(|| LabError::machine("neither XDG_STATE_HOME nor HOME names an absolute path"))
+}
+
+/// The site file of a lab that is complete.
+///
+/// # Errors
+/// When the name cannot be one.
+pub fn site_file(name: &str) -> Result<Option<PathBuf>, LabError> {
+    let folder = Folder::of(&LabName::new(name)?)?;
+    Ok(Some(folder.site_file()).filter(|path| path.exists()))
+}
+
+/// The folder of a lab that has one.
+///
+/// # Errors
+/// When there is no place for labs.
+pub fn find(name: &LabName) -> Result<Option<PathBuf>, LabError> {
+    let folder = Folder::of(name)?;
+    Ok(Some(folder.path).filter(|path| path.exists()))
+}
+
+impl Folder {
+    /// Of this lab, whether or not it is there.
+    pub fn of(name: &LabName) -> Result<Self, LabError> {
+        Ok(Self {
+            path: home()?.join(name.as_str()),
+            name: name.clone(),
+        })
+    }
+
+    /// The folders that are there.
+    pub fn all() -> Result<Vec<Self>, LabError> {
+        let home = home()?;
+        let entries = match fs::read_dir(&home) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) => return Err(io(&home, &e)),
+        };
+        let mut found: Vec<Self> = entries
+            .filter_map(|entry| {
+                let path = entry.ok()?.path();
+                let name = LabName::new(path.file_name()?.to_str()?).ok()?;
+                path.is_dir().then_some(Self { name, path })
+            })
+            .collect();
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(found)
+    }
+
+    /// The lab's name.
+    pub fn name(&self) -> &LabName {
+        &self.name
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A file in it.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The site file of the lab.
+    pub fn site_file(&self) -> PathBuf {
+        self.path.join("sites").join(format!("{}.yaml", self.name))
+    }
+
+    /// Makes it, for its owner alone.
+    pub fn make(&self) -> Result<(), LabError> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(self.path.join("sites"))
+            .map_err(|e| io(&self.path, &e))
+    }
+
+    /// Writes a file whole or not at all, and lets it reach the disk.
+    pub fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), LabError> {
+        let part = path.with_extension("part");
+        let write = || {
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&part)?;
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            fs::rename(&part, path)?;
+            File::open(&self.path)?.sync_all()
+        };
+        write().map_err(|e| io(path, &e))
+    }
+
+    /// Removes it with all that is in it.
+    pub fn remove(&self) -> Result<(), LabError> {
+        match fs::remove_dir_all(&self.path) {
+            Ok(()) => Ok(()),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(e) => Err(io(&self.path, &e)),
+        }
+    }
+
+    /// Holds the lab for changing it; refuses when somebody else holds it. The lock stands beside
+    /// the folder, for the folder goes away with the lab.
+    pub fn hold(&self) -> Result<Held, LabError> {
+        let file = self.lock_file()?;
+        match file.try_lock() {
+            Ok(()) => Ok(Held(file)),
+            Err(TryLockError::WouldBlock) => Err(self.busy()),
+            Err(TryLockError::Error(e)) => Err(io(&self.path, &e)),
+        }
+    }
+
+    /// Holds the lab as it is: many may at once, and nobody changes it meanwhile.
+    pub fn share(&self) -> Result<Held, LabError> {
+        let file = self.lock_file()?;
+        match file.try_lock_shared() {
+            Ok(()) => Ok(Held(file)),
+            Err(TryLockError::WouldBlock) => Err(self.busy()),
+            Err(TryLockError::Error(e)) => Err(io(&self.path, &e)),
+        }
+    }
+
+    fn busy(&self) -> LabError {
+        LabError::usage(format!(
+            "another runproof is at work on the lab {}",
+            self.name
+        ))
+        .help("wait until it has ended")
+    }
+
+    fn lock_file(&self) -> Result<File, LabError> {
+        let locks = home()?.with_file_name("locks");
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&locks)
+            .map_err(|e| io(&locks, &e))?;
+        let path = locks.join(self.name.as_str());
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|e| io(&path, &e))
+    }
+}
+
+#[cfg(test)]
+impl Folder {
+    /// A folder for a test.
+    pub fn at(path: &Path) -> Self {
+        Self {
+            name: LabName::new("test").unwrap(),
+            path: path.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn what_a_lab_keeps_is_its_owners_alone_and_is_written_whole() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = Folder::at(&home.path().join("x"));
+        folder.make().unwrap();
+        let path = folder.file("secrets.json");
+        folder.write(&path, b"one").unwrap();
+        folder.write(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(folder.path()), mode(&path)), (0o700, 0o600));
+        assert!(!path.with_extension("part").exists());
+    }
+}

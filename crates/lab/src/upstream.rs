@@ -1,0 +1,117 @@
+//! Real servers out of public images, for `--images upstream`, where a registry can be reached.
+//!
+//! Only the programs are taken, by Docker's own client; the node stays what its role makes of it.
+//! Nothing falls back in silence: what cannot be had is an error that says how to go on without.
+
+use std::collections::BTreeMap;
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use crate::Events;
+use crate::engine::{LAB, ROLE};
+use crate::error::LabError;
+use crate::name::LabName;
+use crate::role::{Roles, Upstream};
+
+/// Programs by the path in the node that they take from a stand-in.
+pub(crate) type Programs = BTreeMap<String, Vec<u8>>;
+
+/// The programs of every role that names a public image.
+pub(crate) async fn fetch(
+    lab: &LabName,
+    roles: &Roles,
+    events: &dyn Events,
+) -> Result<Programs, LabError> {
+    let mut programs = Programs::new();
+    for (role, spec) in roles.iter() {
+        let Some(upstream) = &spec.upstream else {
+            continue;
+        };
+        events.note(&format!("{role}: taking {}", upstream.image));
+        programs.extend(take(lab, upstream).await?);
+    }
+    Ok(programs)
+}
+
+async fn take(lab: &LabName, upstream: &Upstream) -> Result<Programs, LabError> {
+    let image = upstream.image.as_str();
+    docker(&["pull", "--quiet", image]).await.map_err(|why| {
+        LabError::machine(format!("no registry gives {image}: {why}"))
+            .help("without `--images upstream` a stand-in plays it; so it does with `--fall-back`")
+    })?;
+    // With the lab's labels, so that `lab down` finds it should we be killed.
+    let label = format!("{LAB}={lab}");
+    let role = format!("{ROLE}=image");
+    let words = ["create", "--label", &label, "--label", &role, image];
+    let failed = |why: String| LabError::failed(format!("{image}: {why}"));
+    let created = docker(&words).await.map_err(failed)?;
+    let id = String::from_utf8_lossy(&created).trim().to_owned();
+    let mut programs = Programs::new();
+    let mut result = Ok(());
+    for (from, to) in &upstream.take {
+        // `-` is an archive of that one file on standard output; `-L` follows a link in the image.
+        let copied = docker(&["cp", "-L", &format!("{id}:{from}"), "-"]).await;
+        match copied
+            .map_err(failed)
+            .and_then(|archive| only_file(&archive).map_err(failed))
+        {
+            Ok(bytes) => {
+                programs.insert(to.clone(), bytes);
+            }
+            Err(error) => result = Err(error),
+        }
+    }
+    let _ = docker(&["rm", "-fv", &id]).await;
+    result.map(|()| programs)
+}
+
+/// The one file of an archive.
+fn only_file(archive: &[u8]) -> Result<Vec<u8>, String> {
+    let mut archive = tar::Archive::new(archive);
+    let entries = archive.entries().map_err(|e| e.to_string())?;
+    for entry in entries {
+        let mut entry = entry.map_err(|e| e.to_string())?;
+        if entry.header().entry_type().is_file() {
+            let mut bytes = Vec::new();
+            std::io::Read::read_to_end(&mut entry, &mut bytes).map_err(|e| e.to_string())?;
+            return Ok(bytes);
+        }
+    }
+    Err("no such file in it".to_owned())
+}
+
+async fn docker(words: &[&str]) -> Result<Vec<u8>, String> {
+    let output = Command::new("docker")
+        .args(words)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .map_err(|e| format!("docker, which takes programs out of images: {e}"))?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    let last = error.lines().rev().find(|line| !line.trim().is_empty());
+    Err(last.unwrap_or("it failed").to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_comes_out_of_its_archive_whole() {
+        let mut archive = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_size(5);
+        header.set_mode(0o755);
+        archive
+            .append_data(&mut header, "vault", b"hello".as_slice())
+            .unwrap();
+        let archive = archive.into_inner().unwrap();
+        assert_eq!(only_file(&archive).unwrap(), b"hello");
+        assert!(only_file(&[]).is_err());
+    }
+}
