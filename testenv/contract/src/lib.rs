@@ -13,7 +13,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// How long anything may take before it counts as hanging.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -23,32 +23,62 @@ pub fn original(service: &str) -> Option<String> {
     std::env::var(format!("RUNPROOF_CONTRACT_{service}_ADDR")).ok()
 }
 
-/// The stand-in's program: `RUNPROOF_STANDIN`, or built once by the same cargo that runs the tests.
+/// The stand-in's program: `RUNPROOF_STANDIN`, or the one that a build left beside this test,
+/// or, when its sources are newer, one built now.
 pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        if let Some(built) = std::env::var_os("RUNPROOF_STANDIN") {
-            return PathBuf::from(built);
-        }
-        let built = Command::new(env!("CARGO"))
-            .args([
-                "build",
-                "--quiet",
-                "--package",
-                "runproof-standin",
-                "--message-format=json",
-            ])
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .stderr(Stdio::inherit())
-            .output()
-            .expect("cargo runs");
-        assert!(built.status.success(), "the stand-in does not build");
-        String::from_utf8_lossy(&built.stdout)
-            .lines()
-            .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-            .find_map(|message| Some(PathBuf::from(message.get("executable")?.as_str()?)))
-            .expect("cargo names the program")
+    PROGRAM.get_or_init(|| match std::env::var_os("RUNPROOF_STANDIN") {
+        Some(given) => PathBuf::from(given),
+        // A test runner that gives each test a process must not build once for each.
+        None => left_by_a_build().unwrap_or_else(build),
     })
+}
+
+fn left_by_a_build() -> Option<PathBuf> {
+    let test = std::env::current_exe().ok()?;
+    let program = test.parent()?.parent()?.join("runproof-standin");
+    let built = program.metadata().ok()?.modified().ok()?;
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()?
+        .join("standin");
+    (newest(&sources)? < built).then_some(program)
+}
+
+/// When anything below a folder changed last.
+fn newest(folder: &Path) -> Option<SystemTime> {
+    std::fs::read_dir(folder)
+        .ok()?
+        .flatten()
+        .filter_map(|entry| {
+            let path = entry.path();
+            if path.is_dir() {
+                newest(&path)
+            } else {
+                entry.metadata().ok()?.modified().ok()
+            }
+        })
+        .max()
+}
+
+fn build() -> PathBuf {
+    let built = Command::new(env!("CARGO"))
+        .args([
+            "build",
+            "--quiet",
+            "--package",
+            "runproof-standin",
+            "--message-format=json",
+        ])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("cargo runs");
+    assert!(built.status.success(), "the stand-in does not build");
+    String::from_utf8_lossy(&built.stdout)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .find_map(|message| Some(PathBuf::from(message.get("executable")?.as_str()?)))
+        .expect("cargo names the program")
 }
 
 /// The command of a service: the original's program where `RUNPROOF_CONTRACT_<SERVICE>_PROGRAM` names it.

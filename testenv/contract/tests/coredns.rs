@@ -27,7 +27,7 @@ $TTL 300
 @     NS    ns
 @     MX    10 mail
 @     TXT   "v=spf1 mx -all"
-@     CAA   0 issue "letsencrypt.org"
+@     CAA   0 issue "ca.example.net"
 ns    A     10.0.2.53
 mail  A     10.0.2.25
 mail  AAAA  2001:db8::25
@@ -514,7 +514,7 @@ fn dig_agrees() {
     );
     assert_eq!(
         dig(&["example.com", "CAA", "+short"]),
-        "0 issue \"letsencrypt.org\"\n"
+        "0 issue \"ca.example.net\"\n"
     );
     assert!(dig(&["example.com", "SOA", "+tcp"]).contains("flags: qr aa rd"));
     assert!(dig(&["example.com", "ANY"]).contains("status: REFUSED"));

@@ -39,7 +39,7 @@ impl Forgejo {
         let running = Running::listening("forgejo", &["web", "--config", &ini], &[], port);
         Self {
             address: format!("http://127.0.0.1:{port}"),
-            repository: "GeneralBots/botserver".to_owned(),
+            repository: "platform/botserver".to_owned(),
             running: Some(running),
             folder,
         }
@@ -267,7 +267,7 @@ async fn with_a_database_the_runs_are_its_rows_and_runners_are_known_by_its_tabl
         database.port
     );
     let forgejo = Forgejo::start(server, &section);
-    let path = "/api/v1/repos/GeneralBots/botserver/actions/tasks?limit=5";
+    let path = "/api/v1/repos/platform/botserver/actions/tasks?limit=5";
     let (_, body) = forgejo.get(path, None).await;
     assert_eq!(body["workflow_runs"][0]["status"], "running", "{body}");
     client

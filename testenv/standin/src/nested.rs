@@ -53,4 +53,11 @@ mod tests {
         assert_eq!(flat["url"], "http://h:1");
         assert_eq!(flat.len(), 4);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "(?s).{0,200}|[a-z0-9{}\"=#/*<,:.$ \n\\[\\]-]{0,200}") {
+            let _ = flatten(&text, ".");
+        }
+    }
 }

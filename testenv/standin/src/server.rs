@@ -65,6 +65,16 @@ pub async fn bind(address: &str) -> Result<TcpListener, String> {
 
 /// An error of the system the way these services print it: lower case, without a number.
 pub fn reason(error: &std::io::Error) -> String {
+    // The C library of a static program has other words for some of them.
+    let known = [
+        (std::io::ErrorKind::AddrInUse, "address already in use"),
+        (std::io::ErrorKind::ConnectionRefused, "connection refused"),
+        (std::io::ErrorKind::NotFound, "no such file or directory"),
+        (std::io::ErrorKind::PermissionDenied, "permission denied"),
+    ];
+    if let Some((_, words)) = known.iter().find(|(kind, _)| *kind == error.kind()) {
+        return (*words).to_owned();
+    }
     let text = error.to_string().to_lowercase();
     text.split(" (os error")
         .next()

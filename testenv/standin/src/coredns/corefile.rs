@@ -222,4 +222,11 @@ errors
             assert!(parse(text).unwrap_err().contains("Corefile:"), "{text}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "(?s).{0,200}|[a-z0-9{}\"=#/*<,:.$ \n\\[\\]-]{0,200}") {
+            let _ = parse(&text);
+        }
+    }
 }

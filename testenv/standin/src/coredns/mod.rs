@@ -6,6 +6,7 @@
 mod acl;
 mod cache;
 mod corefile;
+mod file;
 mod forward;
 mod plugins;
 mod server;

@@ -1,8 +1,7 @@
 //! A server block put to work: its plugins in the original's order, whatever their order in the file.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use hickory_proto::op::{Message, OpCode, Query, ResponseCode};
@@ -11,8 +10,8 @@ use hickory_proto::rr::{DNSClass, Name, RecordType};
 use super::acl::{Acl, Action};
 use super::cache::Cache;
 use super::corefile::{Block, Directive};
+use super::file::File;
 use super::forward::Forward;
-use super::zone::Zone;
 use crate::console;
 
 /// The original looks at its configuration no oftener than this.
@@ -38,16 +37,6 @@ pub struct Plugins {
     acls: Vec<Acl>,
     cache: Option<Mutex<Cache>>,
     forwards: Vec<Forward>,
-}
-
-/// One zone of one master file.
-#[derive(Debug)]
-pub struct File {
-    origin: Name,
-    path: PathBuf,
-    /// How often its serial is looked at; zero: never.
-    pub every: Duration,
-    zone: RwLock<Option<Zone>>,
 }
 
 impl Plugins {
@@ -139,22 +128,7 @@ impl Plugins {
             }
         }
         for origin in zones(others, names)? {
-            let file = File {
-                path: path.into(),
-                every,
-                zone: RwLock::new(None),
-                origin,
-            };
-            match file.read() {
-                Ok(zone) => *file.zone.write().unwrap_or_else(PoisonError::into_inner) = Some(zone),
-                // A file that is not there may come; one that is wrong stops the start.
-                Err(e) if e.starts_with("open ") && !every.is_zero() => {
-                    console::line(&format!(
-                        "[WARNING] plugin/file: Failed to open {path:?}: {e}: trying again in 1m0s"
-                    ));
-                }
-                Err(e) => return Err(format!("plugin/file: {e}")),
-            }
+            let file = File::new(path, every, origin)?;
             self.files.push(file);
         }
         Ok(())
@@ -171,12 +145,7 @@ impl Plugins {
 
     /// Whether everything it serves is loaded.
     pub fn is_ready(&self) -> bool {
-        self.files.iter().all(|file| {
-            file.zone
-                .read()
-                .unwrap_or_else(PoisonError::into_inner)
-                .is_some()
-        })
+        self.files.iter().all(|file| file.zone().is_some())
     }
 
     /// Answers, or stays silent.
@@ -249,11 +218,11 @@ impl Plugins {
         let file = self
             .files
             .iter()
-            .filter(|file| file.origin.zone_of(&query.name))
-            .max_by_key(|file| file.origin.num_labels());
+            .filter(|file| file.origin().zone_of(&query.name))
+            .max_by_key(|file| file.origin().num_labels());
         if let Some(file) = file {
             let found = {
-                let zone = file.zone.read().unwrap_or_else(PoisonError::into_inner);
+                let zone = file.zone();
                 zone.as_ref()
                     .map(|zone| zone.ask(&query.name, query.query_type))
             };
@@ -295,8 +264,8 @@ impl Plugins {
 
     /// Where an alias leads out of the zone: another file of this block, or another server.
     async fn elsewhere(&self, name: &Name, kind: RecordType) -> Vec<hickory_proto::rr::Record> {
-        for file in self.files.iter().filter(|file| file.origin.zone_of(name)) {
-            let zone = file.zone.read().unwrap_or_else(PoisonError::into_inner);
+        for file in self.files.iter().filter(|file| file.origin().zone_of(name)) {
+            let zone = file.zone();
             if let Some(zone) = zone.as_ref() {
                 return zone.ask(name, kind).answers;
             }
@@ -309,37 +278,6 @@ impl Plugins {
                 .unwrap_or_default(),
             None => Vec::new(),
         }
-    }
-}
-
-impl File {
-    fn read(&self) -> Result<Zone, String> {
-        Zone::load(&self.path, &self.origin)
-    }
-
-    /// Reads the file again and takes it when its serial is another.
-    pub fn refresh(&self) {
-        let loaded = match self.read() {
-            Ok(loaded) => loaded,
-            Err(e) => {
-                console::line(&format!(
-                    "[ERROR] plugin/file: Failed to reload zone {:?}: {e}",
-                    self.origin.to_ascii()
-                ));
-                return;
-            }
-        };
-        let mut zone = self.zone.write().unwrap_or_else(PoisonError::into_inner);
-        if zone.as_ref().map(Zone::serial) == Some(loaded.serial()) {
-            return;
-        }
-        console::line(&format!(
-            "[INFO] plugin/file: Successfully reloaded zone {:?} in {:?} with {} SOA serial",
-            self.origin.to_ascii(),
-            self.path.display(),
-            loaded.serial()
-        ));
-        *zone = Some(loaded);
     }
 }
 

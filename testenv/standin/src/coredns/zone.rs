@@ -260,7 +260,7 @@ $TTL 300
 @   NS  ns
 @   MX  10 mail
 @   TXT "v=spf1 mx -all"
-@   CAA 0 issue "letsencrypt.org"
+@   CAA 0 issue "ca.example.net"
 ns  A   10.0.2.53
 mail 600 IN A 10.0.2.25
 mail AAAA 2001:db8::25

@@ -41,4 +41,11 @@ mod tests {
         assert_eq!(values[&("database".to_owned(), "PASSWD".to_owned())], "a=b");
         assert_eq!(values.len(), 2);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "(?s).{0,200}|[a-z0-9{}\"=#/*<,:.$ \n\\[\\]-]{0,200}") {
+            let _ = parse(&text);
+        }
+    }
 }

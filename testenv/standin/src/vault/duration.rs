@@ -97,4 +97,11 @@ mod tests {
         assert_eq!(show(90), "1m30s");
         assert_eq!(show(5), "5s");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "(?s).{0,200}|[a-z0-9{}\"=#/*<,:.$ \n\\[\\]-]{0,200}") {
+            let _ = parse_text(&text);
+        }
+    }
 }

@@ -348,4 +348,11 @@ default_lease_ttl = "768h"
         assert!(parse(&"a = [".repeat(10_000)).is_err());
         assert!(parse(&"a {".repeat(10_000)).is_err());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "(?s).{0,200}|[a-z0-9{}\"=#/*<,:.$ \n\\[\\]-]{0,200}") {
+            let _ = parse(&text);
+        }
+    }
 }

@@ -264,4 +264,11 @@ mod tests {
         assert!(acl.touches("secret/"));
         assert!(!acl.touches("other/"));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "(?s).{0,200}|[a-z0-9{}\"=#/*<,:.$ \n\\[\\]-]{0,200}") {
+            let _ = parse(&text);
+        }
+    }
 }

@@ -29,6 +29,9 @@ pub fn run(config: Option<&str>) -> Result<(), String> {
     let config = config::read(Path::new(path))?;
     server::run(async move {
         let told = server::ending()?;
+        // SIGHUP reads certificates again; without any it must still not end the server.
+        let _hangup = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())
+            .map_err(|e| e.to_string())?;
         let mut bound = Vec::new();
         for listener in &config.listeners {
             let socket = server::bind(&listener.address)

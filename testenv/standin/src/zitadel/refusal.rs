@@ -66,7 +66,7 @@ impl IntoResponse for Refusal {
             Some(id) => json!({
                 "code": self.code,
                 "message": format!("{} ({id})", self.message),
-                "details": [{ "@type": "type.googleapis.com/zitadel.v1.ErrorDetail", "id": id, "message": self.message }],
+                "details": [{ "id": id, "message": self.message }],
             }),
             None => json!({ "code": self.code, "message": self.message, "details": [] }),
         };
