@@ -52,6 +52,29 @@ fn sample(kind: &str) -> Value {
         "process" => json!({"process": {"name": "NAME"}}),
         "unit" => json!({"unit": "UNIT"}),
         "user" => json!({"user": "USER"}),
+        "cache" => json!({"cache": "HOST:1", "patterns": ["PATTERN"]}),
+        "dns" => json!({"dns": "NAME", "at": "HOST:53"}),
+        "forgejo" => json!({"forgejo": "http://HOST", "credential": "alm"}),
+        "http" => json!({"http": "http://HOST/PATH"}),
+        "imap" => json!({"imap": "HOST:993"}),
+        "kv" => json!({"kv": "PATH"}),
+        "livekit" => json!({"livekit": "http://HOST"}),
+        "llm" => json!({"llm": "http://HOST", "credential": "llm"}),
+        "objects" => {
+            json!({"objects": "http://HOST", "buckets": ["BUCKET"], "prefixes": ["BUCKET/PREFIX"], "heads": ["BUCKET/KEY"], "lines": ["BUCKET/KEY"]})
+        }
+        "postgres" => {
+            json!({"postgres": "HOST:5432", "settings": ["SETTING"], "tables": ["TABLE"], "bot": "BOT"})
+        }
+        "qdrant" => json!({"qdrant": "http://HOST", "credential": "vectordb"}),
+        "smtp" => json!({"smtp": "HOST:25"}),
+        "ssh" => json!({"ssh": "HOST:22"}),
+        "tls" => json!({"tls": "HOST:443"}),
+        "vault" => {
+            json!({"vault": "https://HOST:8200", "credential": "vault", "capabilities": ["PATH"], "lists": ["PATH"]})
+        }
+        "websocket" => json!({"websocket": "ws://HOST/PATH"}),
+        "zitadel" => json!({"zitadel": "http://HOST"}),
         // Kinds whose fields all have defaults.
         _ => json!({}),
     }
@@ -301,6 +324,7 @@ fn look_in_words(ask: &Ask) -> String {
         Ask::Instance => {
             "the engine's own description of the instance; nothing runs on the node".to_owned()
         }
+        Ask::Service(service) => service.steps().to_string(),
     };
     if matches!(ask, Ask::Run(_)) && ask.content_path().is_some() {
         text.push_str(", which shows content");
