@@ -57,7 +57,7 @@ fn sample(kind: &str) -> Value {
         "forgejo" => json!({"forgejo": "http://HOST", "credential": "alm"}),
         "http" => json!({"http": "http://HOST/PATH"}),
         "imap" => json!({"imap": "HOST:993"}),
-        "kv" => json!({"kv": "PATH"}),
+        "kv" => json!({"kv": "SECRET"}),
         "livekit" => json!({"livekit": "http://HOST"}),
         "llm" => json!({"llm": "http://HOST", "credential": "llm"}),
         "objects" => {

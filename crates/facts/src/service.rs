@@ -6,6 +6,7 @@
 
 use std::fmt::Debug;
 
+use runproof_model::credentials::CREDENTIALS;
 use runproof_model::{Observed, Reason};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -225,15 +226,13 @@ pub(crate) fn no<T>(reason: &Reason) -> Observed<T> {
 
 /// Refuses what cannot name a credential.
 pub(crate) fn check_credential(name: &str) -> Result<(), String> {
-    let plain = !name.is_empty()
-        && name.len() <= 40
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    if plain {
+    if name == NO_CREDENTIAL || CREDENTIALS.contains(&name) {
         Ok(())
     } else {
-        Err(format!("{name:?} is not the name of a credential"))
+        Err(format!(
+            "{name:?} is no credential; there are {} and {NO_CREDENTIAL}",
+            CREDENTIALS.join(", ")
+        ))
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod backend;
 pub mod bundle;
+mod dial;
 mod door;
 mod exec;
 mod gather;
@@ -16,6 +17,7 @@ mod host;
 mod identity;
 mod plan;
 mod random;
+mod service;
 mod session;
 mod sink;
 mod trouble;
