@@ -301,7 +301,7 @@ async fn stage(
         } else if ask == Ask::Instance {
             engine = true;
         } else if let Ask::Service(service) = ask {
-            services.push(service);
+            services.push(*service);
         } else {
             script.push(ask);
         }
@@ -346,13 +346,13 @@ async fn stage(
 async fn ask_services(
     desk: &Desk<'_>,
     target: &Target,
-    services: Vec<Box<ServiceAsk>>,
+    services: Vec<ServiceAsk>,
     stop: &CancellationToken,
 ) -> Answers {
     let asked = services.into_iter().map(|service| {
         let asked: BoxFuture<'_, (Ask, Answer)> = Box::pin(async move {
             let answer = desk.answer(target, &service, stop).await;
-            (Ask::Service(service), answer)
+            (Ask::Service(Box::new(service)), answer)
         });
         asked
     });

@@ -166,16 +166,10 @@ impl Head {
     }
 }
 
-/// What bash says about a port that it cannot open: the last line names the cause.
+/// What bash says about a port that it cannot open. It tries every address of a name, and
+/// says a line about each.
 fn refusal(text: &str) -> NoStream {
-    let cause = text
-        .lines()
-        .rev()
-        .filter_map(|line| line.rsplit(": ").next())
-        .map(str::trim)
-        .find(|cause| !cause.is_empty())
-        .unwrap_or_default();
-    let closed = [
+    const CLOSED: &[&str] = &[
         "Connection refused",
         "No route to host",
         "Network is unreachable",
@@ -184,19 +178,20 @@ fn refusal(text: &str) -> NoStream {
         "Name or service not known",
         "Temporary failure in name resolution",
         "No address associated with hostname",
+        // A name that has only addresses of a family that the node is without.
+        "Cannot assign requested address",
     ];
-    if closed.contains(&cause) {
-        NoStream::Closed(cause.to_ascii_lowercase())
-    } else if text.contains("Name or service not known")
-        || text.contains("Temporary failure in name resolution")
-    {
-        NoStream::Closed("the name is not known there".to_owned())
-    } else if text.contains("Permission denied") || text.contains("not permitted") {
-        NoStream::Untried(Reason::new(ReasonKind::Permission, cause))
+    if let Some(cause) = CLOSED.iter().find(|cause| text.contains(**cause)) {
+        return NoStream::Closed(cause.to_ascii_lowercase());
+    }
+    let cause = text.trim().rsplit(": ").next().unwrap_or_default();
+    let kind = if text.contains("Permission denied") || text.contains("not permitted") {
+        ReasonKind::Permission
     } else {
         // A bash without /dev/tcp takes it for a file.
-        NoStream::Untried(Reason::new(ReasonKind::Unsupported, cause))
-    }
+        ReasonKind::Unsupported
+    };
+    NoStream::Untried(Reason::new(kind, cause))
 }
 
 /// Carries both directions until one ends, and ends what was started in the node.
@@ -297,5 +292,69 @@ async fn finish(place: &Place, mark: &str, pid: Option<&str>, ended: bool) {
     if let (Some(pid), false) = (pid, ended) {
         // Whether or not it works, `timeout` in the node is behind it.
         let _ = timeout(KILL_TIME, exec::kill(&place.reached(), pid, mark)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    const MARK: &str = "runproof-0";
+
+    fn head(rest: &str) -> Vec<u8> {
+        format!("\n{:<62}\n{rest}", format!("{MARK} 77")).into_bytes()
+    }
+
+    #[test]
+    fn what_stands_behind_the_verdict_belongs_to_the_stream() {
+        for cut in 0..head("runproof-0 +\nabc").len() {
+            let whole = head("runproof-0 +\nabc");
+            let mut head = Head::default();
+            let mut found = head.take(MARK, &whole[..cut]);
+            let mut rest = Vec::new();
+            if found.is_none() {
+                found = head.take(MARK, &whole[cut..]);
+            } else {
+                rest.extend_from_slice(&whole[cut..]);
+            }
+            let (verdict, mut first) = found.unwrap();
+            first.extend(rest);
+            assert!(verdict.is_ok());
+            assert_eq!(first, b"abc");
+            assert_eq!(head.pid.as_deref(), Some("77"));
+        }
+    }
+
+    #[rstest]
+    #[case(
+        "bash: connect: Connection refused\nbash: /dev/tcp/localhost/1: Cannot assign requested address\n",
+        "connection refused"
+    )]
+    #[case(
+        "bash: x: Name or service not known\nbash: /dev/tcp/x/1: Invalid argument\n",
+        "name or service not known"
+    )]
+    fn every_line_of_bash_is_looked_through(#[case] text: &str, #[case] why: &str) {
+        assert_eq!(refusal(text), NoStream::Closed(why.to_owned()));
+    }
+
+    #[test]
+    fn a_bash_that_knows_no_ports_proves_nothing() {
+        let found = refusal("bash: line 1: /dev/tcp/localhost/1: No such file or directory\n");
+        assert!(
+            matches!(found, NoStream::Untried(reason) if reason.kind == ReasonKind::Unsupported)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_words_before_the_stream_panic(pieces in proptest::collection::vec(".{0,80}", 0..8)) {
+            let mut head = Head::default();
+            for piece in pieces {
+                let _ = head.take(MARK, piece.as_bytes());
+            }
+        }
     }
 }

@@ -135,7 +135,7 @@ async fn inner(query: &CacheQuery, connection: &mut MultiplexedConnection, fact:
     };
     fact.version = match valkey {
         Observed::Absent => of("redis_version"),
-        other => other,
+        known @ (Observed::Known(_) | Observed::Unknown(_)) => known,
     };
     fact.info = OpenMap::declared(&query.info, |name| {
         of(name).and_then(|value| scrub::plain(name, &value))

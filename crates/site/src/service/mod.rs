@@ -46,12 +46,15 @@ mod zitadel;
 use purse::Purse;
 use trust::Roots;
 
+/// The files of nodes that were read, by their place.
+type Files = Mutex<HashMap<(Target, String), Arc<OnceCell<file::Content>>>>;
+
 /// What all questions of one gathering share: each credential and each file is fetched once.
 pub(crate) struct Desk<'a> {
     session: &'a Session,
     purse: Purse,
     roots: OnceCell<Arc<Roots>>,
-    files: Mutex<HashMap<(Target, String), Arc<OnceCell<file::Content>>>>,
+    files: Files,
 }
 
 impl<'a> Desk<'a> {

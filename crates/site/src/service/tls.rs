@@ -51,9 +51,10 @@ pub(super) async fn collect(
         Ok((stream, notes, roots)) => fill(&mut fact, &stream, &notes, &roots),
         Err(reason) => {
             // Something answered, and it was no TLS; or nothing did.
-            fact.spoken = match reason.kind {
-                ReasonKind::Garbled => Observed::Known(false),
-                _ => Observed::Unknown(reason.clone()),
+            fact.spoken = if reason.kind == ReasonKind::Garbled {
+                Observed::Known(false)
+            } else {
+                Observed::Unknown(reason.clone())
             };
             fact.trouble = Observed::Known(reason.to_string());
         }

@@ -61,7 +61,10 @@ impl<'de> Deserialize<'de> for Hidden {
             match Value::deserialize(deserializer)? {
                 Value::String(text) => text,
                 Value::Null => String::new(),
-                mut other => {
+                mut other @ (Value::Bool(_)
+                | Value::Number(_)
+                | Value::Array(_)
+                | Value::Object(_)) => {
                     let text = other.to_string();
                     wipe(&mut other);
                     text
