@@ -17,7 +17,8 @@ use crate::service::{
 )]
 #[serde(deny_unknown_fields)]
 pub struct VaultQuery {
-    /// The address, such as `https://localhost:8200`.
+    /// The address, such as `https://localhost:8200`; or `chain`: the Vault that the site's
+    /// credentials come from, from the node whose env file names it, with that file's CA.
     pub vault: String,
     /// A file of the node with the certificates that are trusted, instead of this machine's own.
     #[serde(default)]
@@ -32,6 +33,9 @@ pub struct VaultQuery {
     #[serde(default)]
     pub lists: Vec<String>,
 }
+
+/// The address that stands for the Vault of the credentials.
+pub const CHAIN: &str = "chain";
 
 fn none() -> String {
     NO_CREDENTIAL.to_owned()
@@ -126,7 +130,12 @@ impl VaultQuery {
                 requests.push(format!("LIST the names below {path}"));
             }
         }
-        Steps::new(&self.vault, requests).credential(&self.credential)
+        let at = if self.vault == CHAIN {
+            "the Vault of the credentials"
+        } else {
+            &self.vault
+        };
+        Steps::new(at, requests).credential(&self.credential)
     }
 }
 
@@ -136,7 +145,13 @@ impl Service for Vault {
     type Query = VaultQuery;
 
     fn check(query: &VaultQuery) -> Result<(), String> {
-        Url::parse(&query.vault)?;
+        if query.vault == CHAIN {
+            if query.ca.is_some() {
+                return Err("the chain names its own `ca`".to_owned());
+            }
+        } else {
+            Url::parse(&query.vault)?;
+        }
         check_credential(&query.credential)?;
         check_text("path", query.capabilities.iter().chain(&query.lists))?;
         check_file(query.ca.as_ref())
@@ -167,6 +182,9 @@ impl Service for Vault {
     }
 
     fn by_hand(query: &VaultQuery) -> String {
+        if query.vault == CHAIN {
+            return "set -a; . /opt/gbo/bin/.env; curl -s --cacert \"$VAULT_CACERT\" \"$VAULT_ADDR/v1/sys/health\"".to_owned();
+        }
         let ca = query
             .ca
             .as_ref()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use reqwest::Method;
 use runproof_facts::OpenMap;
-use runproof_facts::kind::vault::{Seal, Token, Vault, VaultQuery};
+use runproof_facts::kind::vault::{CHAIN, Seal, Token, Vault, VaultQuery};
 use runproof_facts::service::{NO_CREDENTIAL, Service, Url, Vantage};
 use runproof_model::{Observed, Reason, ReasonKind};
 use rustify::clients::reqwest::Client as HttpClient;
@@ -177,12 +177,23 @@ pub(super) async fn collect(
     place: &Place,
     query: &VaultQuery,
 ) -> Result<Vault, Reason> {
-    let url = Url::parse(query.vault.trim_end_matches('/'))
-        .map_err(|why| Reason::new(ReasonKind::Defect, why))?;
+    let access = if query.vault == CHAIN {
+        Some(desk.access().await?)
+    } else {
+        None
+    };
+    let (url, place, ca) = match &access {
+        Some(access) => (access.url.clone(), &access.place, access.ca.as_deref()),
+        None => {
+            let url = Url::parse(query.vault.trim_end_matches('/'))
+                .map_err(|why| Reason::new(ReasonKind::Defect, why))?;
+            (url, place, query.ca.as_deref())
+        }
+    };
     let way = |strict| Way {
         url: &url,
         connect: None,
-        ca: query.ca.as_deref(),
+        ca,
         from: Vantage::Node,
         strict,
     };

@@ -114,6 +114,7 @@ async fn the_chain_reads_secrets_and_tells_fingerprints_only() {
             json!({ "vault": vault.address, "credential": "vault",
                     "capabilities": ["secret/data/gbo/drive", "sys/seal"], "lists": ["gbo", "gbo/none"] }),
             json!({ "vault": vault.address }),
+            json!({ "vault": "chain", "credential": "vault" }),
         ],
     )
     .await;
@@ -151,6 +152,7 @@ async fn the_chain_reads_secrets_and_tells_fingerprints_only() {
     assert_eq!(seen["lists"]["gbo"], json!(["drive"]));
     assert!(is_absent(&seen["lists"]["gbo/none"]), "{seen}");
     assert_eq!(unknown(&facts[4]["token_alive"]), "not-allowed");
+    assert_eq!(facts[5]["token_alive"], true, "{}", facts[5]);
     for fact in &facts {
         let text = fact.to_string();
         assert!(!text.contains("CANARY") && !text.contains(&token), "{text}");
