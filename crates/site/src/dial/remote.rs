@@ -126,8 +126,9 @@ impl Head {
     /// Takes a piece; the verdict, and what of the piece belongs to the stream already.
     fn take(&mut self, mark: &str, piece: &[u8]) -> Option<(Verdict, Vec<u8>)> {
         self.text.extend_from_slice(piece);
-        if self.pid.is_none() {
-            self.pid = pid_of(&self.text[..self.text.len().min(PID_LINE)], mark);
+        // Half of the line would hold half of the number.
+        if let (None, Some(line)) = (&self.pid, self.text.get(..PID_LINE)) {
+            self.pid = pid_of(line, mark);
         }
         let found = ["+", "~", "-", "!"].iter().find_map(|sign| {
             let line = format!("\n{mark} {sign}\n");
