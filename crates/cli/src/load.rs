@@ -252,7 +252,7 @@ fn live(path: &Path, library: &Library) -> Result<LiveSite, LoadError> {
             Some("`runproof init NAME` asks an engine and writes a first one".to_owned()),
         ));
     }
-    let file = SiteFile::load(&path.display().to_string(), &text(path)?)?;
+    let mut file = SiteFile::load(&path.display().to_string(), &text(path)?)?;
     let mistakes = file.check(library);
     if !mistakes.is_empty() {
         return Err(mistakes.into());
@@ -272,6 +272,9 @@ fn live(path: &Path, library: &Library) -> Result<LiveSite, LoadError> {
             waivers
         }
     };
+    for (_, name) in file.site.credentials.files_mut() {
+        *name = folder.join(&*name).to_string_lossy().into_owned();
+    }
     let key_file = file.site.key_file.as_ref().map(|name| folder.join(name));
     let key = SiteKey::load(key_file.as_deref()).map_err(|e| LoadError::new(e.to_string()))?;
     Ok(LiveSite { file, waivers, key })

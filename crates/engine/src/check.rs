@@ -121,5 +121,6 @@ pub fn site_of(bundle: &Bundle) -> Site {
         standins: summary.standins.clone(),
         waivers: None,
         key_file: None,
+        credentials: runproof_model::Credentials::default(),
     }
 }

@@ -165,7 +165,8 @@ impl Answers {
             | Ask::Slice { .. }
             | Ask::List { .. }
             | Ask::Digest { .. }
-            | Ask::Instance => "look",
+            | Ask::Instance
+            | Ask::Service(_) => "look",
         };
         if truncated {
             return Err(Reason::new(
@@ -193,6 +194,21 @@ impl Answers {
                 out: out_text(),
             }),
         }
+    }
+
+    /// What a client of ours made of a service: the fact in its recorded form.
+    pub fn service<F: serde::de::DeserializeOwned>(&self, ask: &Ask) -> Observed<F> {
+        let (_, out, truncated) = match self.done(ask) {
+            Ok(done) => done,
+            Err(reason) => return Observed::Unknown(reason),
+        };
+        if truncated {
+            return Observed::unknown(ReasonKind::CapReached, "the service says too much");
+        }
+        // The error is not told: it may repeat what could not be read.
+        serde_json::from_slice(out).unwrap_or_else(|_| {
+            Observed::unknown(ReasonKind::Defect, "the collector's answer is no such fact")
+        })
     }
 
     /// The bytes of a file. Absent only when the node said that there is no such file.

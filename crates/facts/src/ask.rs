@@ -6,6 +6,8 @@
 
 use serde::Serialize;
 
+use crate::service::ServiceAsk;
+
 /// One look.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -48,6 +50,8 @@ pub enum Ask {
     /// What the engine says of the instance: its JSON, wrapped as
     /// `{"engine": "incus|lxd|docker", "instance": {…}, "snapshots": […]}`.
     Instance,
+    /// A question to a service, by a client of ours. The answer is the fact in its recorded form.
+    Service(Box<ServiceAsk>),
 }
 
 /// Which end of a long file.
@@ -119,7 +123,11 @@ impl Ask {
         match self {
             Self::Read { path, .. } | Self::Slice { path, .. } => Some(path),
             Self::Run(command) => command.content.as_deref(),
-            Self::Stat { .. } | Self::List { .. } | Self::Digest { .. } | Self::Instance => None,
+            Self::Stat { .. }
+            | Self::List { .. }
+            | Self::Digest { .. }
+            | Self::Instance
+            | Self::Service(_) => None,
         }
     }
 
@@ -131,7 +139,7 @@ impl Ask {
             Self::Read { cap, .. } => u64::from(*cap),
             Self::Slice { len, .. } => u64::from(*len),
             Self::Run(command) => u64::from(command.cap),
-            Self::Instance => 4 << 20,
+            Self::Instance | Self::Service(_) => 4 << 20,
         }
     }
 }

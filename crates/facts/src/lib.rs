@@ -26,6 +26,7 @@ pub mod registry;
 pub mod script;
 pub mod scrub;
 pub mod secret;
+pub mod service;
 #[cfg(test)]
 mod testing;
 

@@ -27,7 +27,7 @@ pub type Led = (Ask, Option<String>);
 pub(crate) fn opened(ask: &Ask) -> Option<&str> {
     match ask {
         Ask::Read { path, .. } | Ask::Slice { path, .. } | Ask::Digest { path } => Some(path),
-        Ask::Stat { .. } | Ask::List { .. } | Ask::Run(_) | Ask::Instance => None,
+        Ask::Stat { .. } | Ask::List { .. } | Ask::Run(_) | Ask::Instance | Ask::Service(_) => None,
     }
 }
 

@@ -52,6 +52,29 @@ fn sample(kind: &str) -> Value {
         "process" => json!({"process": {"name": "NAME"}}),
         "unit" => json!({"unit": "UNIT"}),
         "user" => json!({"user": "USER"}),
+        "cache" => json!({"cache": "HOST:1", "patterns": ["PATTERN"]}),
+        "dns" => json!({"dns": "NAME", "at": "HOST:53"}),
+        "forgejo" => json!({"forgejo": "http://HOST", "credential": "alm"}),
+        "http" => json!({"http": "http://HOST/PATH"}),
+        "imap" => json!({"imap": "HOST:993"}),
+        "kv" => json!({"kv": "SECRET"}),
+        "livekit" => json!({"livekit": "http://HOST"}),
+        "llm" => json!({"llm": "http://HOST", "credential": "llm"}),
+        "objects" => {
+            json!({"objects": "http://HOST", "buckets": ["BUCKET"], "prefixes": ["BUCKET/PREFIX"], "heads": ["BUCKET/KEY"], "lines": ["BUCKET/KEY"]})
+        }
+        "postgres" => {
+            json!({"postgres": "HOST:5432", "settings": ["SETTING"], "tables": ["TABLE"], "bot": "BOT"})
+        }
+        "qdrant" => json!({"qdrant": "http://HOST", "credential": "vectordb"}),
+        "smtp" => json!({"smtp": "HOST:25"}),
+        "ssh" => json!({"ssh": "HOST:22"}),
+        "tls" => json!({"tls": "HOST:443"}),
+        "vault" => {
+            json!({"vault": "https://HOST:8200", "credential": "vault", "capabilities": ["PATH"], "lists": ["PATH"]})
+        }
+        "websocket" => json!({"websocket": "ws://HOST/PATH"}),
+        "zitadel" => json!({"zitadel": "http://HOST"}),
         // Kinds whose fields all have defaults.
         _ => json!({}),
     }
@@ -301,6 +324,7 @@ fn look_in_words(ask: &Ask) -> String {
         Ask::Instance => {
             "the engine's own description of the instance; nothing runs on the node".to_owned()
         }
+        Ask::Service(service) => service.steps().to_string(),
     };
     if matches!(ask, Ask::Run(_)) && ask.content_path().is_some() {
         text.push_str(", which shows content");
@@ -327,6 +351,7 @@ fn the_page_about_the_footprint_is_that_of_the_code() {
          Made from the registry by a test; `RUNPROOF_UPDATE_DOCS=1 cargo test -p runproof-facts reference` writes it anew.\n\n\
          Every node is given one script a stage, on the standard input of one `sh`, with `LC_ALL=C`, `TZ=UTC`, `umask 077` and\n\
          a low priority. It writes no file, starts no service and opens no connection. What it runs is listed below, whole.\n\
+         Services are asked by clients of ours, see [services](#services).\n\
          Arguments come from queries and are quoted; the texts are constant. What is read, listed or digested is a regular file\n\
          or a directory; where times of access are kept (`strictatime`, or once a day with `relatime`), they change.\n\n\
          Logs that others keep: the engine's or sshd's line for the session, sudo's line where sudo is used; on a node with\n\
@@ -358,6 +383,19 @@ fn the_page_about_the_footprint_is_that_of_the_code() {
         )
         .unwrap();
     }
+    text.push_str(
+        "\n## Services\n\n\
+         A service is asked from inside its node: `bash` (`/dev/tcp`), else `socat` or `nc`, opens the port in an exec and hands\n\
+         bytes through; at most 24 at once on a site, 6 behind ssh, where each is a connection of its own. What was started there\n\
+         ends with the stream, and after 120 s by the node's own `timeout`. On this machine HTTP clients speak over a unix socket\n\
+         in a folder of the temporary directory that only this account can enter; it is removed at the end. No credential stands\n\
+         in any argument, file or environment variable; it is fetched once, kept in memory, and sent only to nodes of the site.\n\n\
+         What stays is what services log of a visitor: the access line of a web server, Vault's audit of a read and of a look-up\n\
+         of a token, PostgreSQL's lines about connections (`application_name` is `runproof`) where it is told to write them, the\n\
+         line of a mail server or sshd about somebody who left before logging in. Sessions of PostgreSQL are read only, with a\n\
+         limit of 5 s a statement and 1 s a lock. `SCAN` walks through all keys of a cache in steps of 1000, at most 300 steps,\n\
+         and changes no time of access; `GET` on an object store counts as a read in its own statistics.\n",
+    );
     text.push_str("\n## Commands\n");
     for (name, command) in commands() {
         let together = match command.batch {

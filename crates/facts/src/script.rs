@@ -60,7 +60,7 @@ pub enum Guard {
 }
 
 /// The script for `asks`, with a boundary of at least 32 random hexadecimal digits.
-/// `Ask::Instance` is answered by the engine and is left out.
+/// `Ask::Instance` is answered by the engine and `Ask::Service` by a client; both are left out.
 pub fn compose(asks: &[Ask], boundary: &str, guard: Guard) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(1024 + asks.len() * 160));
     text.push_str("B=");
@@ -108,7 +108,11 @@ fn look(ask: &Ask, guard: Guard) -> String {
     };
     match ask {
         // Always shared, see `batch`.
-        Ask::Stat { .. } | Ask::Read { .. } | Ask::List { .. } | Ask::Instance => String::new(),
+        Ask::Stat { .. }
+        | Ask::Read { .. }
+        | Ask::List { .. }
+        | Ask::Instance
+        | Ask::Service(_) => String::new(),
         Ask::Slice { path, offset, len } => {
             let path = sh(path);
             let first = offset + 1;

@@ -2,6 +2,7 @@
 //!
 //! No I/O, no async, no sockets; a test of the workspace refuses them.
 
+pub mod credentials;
 pub mod evidence;
 pub mod exit;
 pub mod finding;
@@ -12,6 +13,7 @@ pub mod site;
 pub mod text;
 pub mod verdict;
 
+pub use credentials::Credentials;
 pub use evidence::{Evidence, FactRecord, NodeRecord, Round};
 pub use exit::ExitCode;
 pub use finding::{ExpectationOutcome, Finding};

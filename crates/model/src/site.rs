@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::credentials::Credentials;
 use crate::names::{Role, check_instance};
 
 /// A site file, `sites/<name>.yaml`.
@@ -39,6 +40,9 @@ pub struct Site {
     /// without one a throw-away key is used and fingerprints of two runs do not compare.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_file: Option<String>,
+    /// Where the credentials of services come from, when not by the documented chain.
+    #[serde(default, skip_serializing_if = "Credentials::is_empty")]
+    pub credentials: Credentials,
 }
 
 /// What proves that this is the right environment.
@@ -176,6 +180,7 @@ impl Site {
         {
             problems.push(("reach.ssh".to_owned(), "not an ssh destination".to_owned()));
         }
+        problems.extend(self.credentials.problems());
         problems
     }
 }

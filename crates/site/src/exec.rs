@@ -197,14 +197,15 @@ async fn watch(
     Err(early)
 }
 
-async fn kill(there: &Reached<'_>, pid: &str, mark: &str) {
+/// Kills process `pid` there and its descendants, when `mark` stands in its arguments.
+pub(crate) async fn kill(there: &Reached<'_>, pid: &str, mark: &str) {
     let words = ["sh", "-s", pid, mark].map(str::to_owned);
     let sink = Sink::new(4096);
     let _ = there.exec(&words, KILLER.as_bytes(), &sink).await;
 }
 
 /// The process number that the script said, when it did.
-fn pid_of(head: &[u8], mark: &str) -> Option<String> {
+pub(crate) fn pid_of(head: &[u8], mark: &str) -> Option<String> {
     let head = std::str::from_utf8(head).ok()?;
     let line = head.strip_prefix('\n')?.lines().next()?;
     let pid: u32 = line.strip_prefix(mark)?.trim().parse().ok()?;

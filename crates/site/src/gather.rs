@@ -13,6 +13,7 @@ use runproof_facts::content::ContentPolicy;
 use runproof_facts::link;
 use runproof_facts::registry::Wanted;
 use runproof_facts::script::{Guard, Output, compose, take_apart};
+use runproof_facts::service::ServiceAsk;
 use runproof_model::site::{Engine, NodeRef};
 use runproof_model::{FactRecord, NodeRecord, Observed, Reason, ReasonKind, Role, Site};
 use serde_json::Value;
@@ -22,6 +23,7 @@ use zeroize::Zeroizing;
 use crate::backend::{Reached, Target, is_running};
 use crate::exec::{self, Ended};
 use crate::random;
+use crate::service::Desk;
 use crate::session::Session;
 use crate::trouble::Trouble;
 
@@ -31,6 +33,9 @@ const STATE_TIME: Duration = Duration::from_secs(8);
 /// How often it is asked after a script was killed, and the pause between.
 const STATE_TRIES: usize = 10;
 const STATE_PAUSE: Duration = Duration::from_millis(400);
+
+/// How many services of one node are asked at once.
+const SERVICES: usize = 8;
 
 /// Which of the two looks at a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,20 +90,17 @@ pub(crate) fn by_target<'a>(
     let mut groups: BTreeMap<Target, Group<'a>> = BTreeMap::new();
     let mut nowhere = BTreeMap::new();
     for one in wanted {
-        let target = match site.nodes.get(&one.role) {
-            Some(_) if site.reach.engine == Engine::Local && !is_absent(site, &one.role) => {
-                Target::Machine
-            }
-            Some(NodeRef::Instance(name)) => Target::Instance(name.clone()),
-            Some(NodeRef::Hypervisor(_)) => Target::Machine,
-            Some(NodeRef::Absent(absent)) => {
+        let node = site.nodes.get(&one.role);
+        let target = match (node.and_then(|node| target_of(site, node)), node) {
+            (Some(target), _) => target,
+            (None, Some(NodeRef::Absent(absent))) => {
                 let detail = format!("the site has none: {}", absent.absent);
                 nowhere
                     .entry(one.role.clone())
                     .or_insert_with(|| Reason::new(ReasonKind::NoSuchNode, detail));
                 continue;
             }
-            None => {
+            (None, _) => {
                 let detail = format!("the site file does not say what plays {}", one.role);
                 nowhere
                     .entry(one.role.clone())
@@ -119,8 +121,16 @@ pub(crate) fn by_target<'a>(
     (groups.into_values().collect(), nowhere)
 }
 
-fn is_absent(site: &Site, role: &Role) -> bool {
-    matches!(site.nodes.get(role), Some(NodeRef::Absent(_)))
+/// The place of a node; none when the site has no such node.
+pub(crate) fn target_of(site: &Site, node: &NodeRef) -> Option<Target> {
+    match node {
+        NodeRef::Absent(_) => None,
+        NodeRef::Instance(_) | NodeRef::Hypervisor(_) if site.reach.engine == Engine::Local => {
+            Some(Target::Machine)
+        }
+        NodeRef::Instance(name) => Some(Target::Instance(name.clone())),
+        NodeRef::Hypervisor(_) => Some(Target::Machine),
+    }
 }
 
 /// All looks, each once, in order.
@@ -136,7 +146,9 @@ pub(crate) fn refused(policy: &ContentPolicy, ask: &Ask) -> Option<Reason> {
     let (path, what) = match ask {
         Ask::Read { path, .. } | Ask::Slice { path, .. } => (path, "is not on the allow-list"),
         Ask::Digest { path } => (path, "is the kernel's and has no digest"),
-        Ask::Stat { .. } | Ask::List { .. } | Ask::Run(_) | Ask::Instance => return None,
+        Ask::Stat { .. } | Ask::List { .. } | Ask::Run(_) | Ask::Instance | Ask::Service(_) => {
+            return None;
+        }
     };
     (!policy.permits(ask, path)).then(|| {
         Reason::new(
@@ -163,10 +175,11 @@ pub(crate) async fn gather(
 ) -> Gathered {
     let (groups, nowhere) = by_target(&session.site, wanted);
     let stop = cancel.child_token();
+    let desk = Desk::new(session);
     // Boxed by hand: the compiler cannot see that a closure's future may move to another thread.
     let mut looks: Vec<BoxFuture<'_, (&Group<'_>, Seen)>> = Vec::new();
     for group in &groups {
-        let look = look_at(session, group, progress, &stop);
+        let look = look_at(session, &desk, group, progress, &stop);
         looks.push(Box::pin(async move { (group, look.await) }));
     }
     let work = stream::iter(looks)
@@ -252,6 +265,7 @@ fn record(
 /// Both stages at one place.
 async fn look_at(
     session: &Session,
+    desk: &Desk<'_>,
     group: &Group<'_>,
     progress: &dyn Progress,
     stop: &CancellationToken,
@@ -263,7 +277,7 @@ async fn look_at(
     for role in &group.roles {
         progress.stage(role, Stage::First, asks.len());
     }
-    let mut seen = stage(session, &group.target, asks, stop).await;
+    let mut seen = stage(session, desk, &group.target, asks, stop).await;
 
     let context = &session.options.context;
     let more = group
@@ -276,7 +290,7 @@ async fn look_at(
         for role in &group.roles {
             progress.stage(role, Stage::Second, more.len());
         }
-        let second = stage(session, &group.target, more, stop).await;
+        let second = stage(session, desk, &group.target, more, stop).await;
         seen.answers.extend(second.answers);
     }
     for role in &group.roles {
@@ -289,23 +303,27 @@ async fn look_at(
 /// One stage at one place.
 async fn stage(
     session: &Session,
+    desk: &Desk<'_>,
     target: &Target,
     asks: Vec<Ask>,
     stop: &CancellationToken,
 ) -> Seen {
     let mut answers = Answers::new();
     let mut script = Vec::new();
+    let mut services = Vec::new();
     let mut engine = false;
     for ask in asks {
         if let Some(reason) = refused(&session.policy, &ask) {
             answers.insert(ask, Answer::Missing(reason));
         } else if ask == Ask::Instance {
             engine = true;
+        } else if let Ask::Service(service) = ask {
+            services.push(*service);
         } else {
             script.push(ask);
         }
     }
-    let (described, scripted) = tokio::join!(
+    let (described, scripted, served) = tokio::join!(
         async {
             if engine {
                 Some(describe(session, target, stop).await)
@@ -319,7 +337,9 @@ async fn stage(
             } else {
                 Some(run(session, target, &script, stop).await)
             }
-        }
+        },
+        // At once with the script: who needs a credential waits for it there.
+        ask_services(desk, target, services, stop)
     );
     let mut seen = match scripted {
         Some(seen) => seen,
@@ -335,7 +355,30 @@ async fn stage(
         answers.insert(Ask::Instance, answer);
     }
     seen.answers.extend(answers);
+    seen.answers.extend(served);
     seen
+}
+
+/// Every service of a node, so many at once.
+async fn ask_services(
+    desk: &Desk<'_>,
+    target: &Target,
+    services: Vec<ServiceAsk>,
+    stop: &CancellationToken,
+) -> Answers {
+    let asked = services.into_iter().map(|service| {
+        let asked: BoxFuture<'_, (Ask, Answer)> = Box::pin(async move {
+            let answer = desk.answer(target, &service, stop).await;
+            (Ask::Service(Box::new(service)), answer)
+        });
+        asked
+    });
+    let mut answers = Answers::new();
+    let mut asked = stream::iter(asked).buffer_unordered(SERVICES);
+    while let Some((ask, answer)) = asked.next().await {
+        answers.insert(ask, answer);
+    }
+    answers
 }
 
 async fn describe(session: &Session, target: &Target, stop: &CancellationToken) -> Answer {

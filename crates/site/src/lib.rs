@@ -9,6 +9,7 @@
 
 mod backend;
 pub mod bundle;
+mod dial;
 mod door;
 pub mod engine;
 mod exec;
@@ -17,6 +18,7 @@ mod host;
 mod identity;
 mod plan;
 mod random;
+mod service;
 mod session;
 mod sink;
 mod trouble;

@@ -63,11 +63,13 @@ pub(crate) fn planned(
         let looks: Vec<String> = asks
             .iter()
             .map(|ask| match refused(policy, ask) {
-                None => in_words(ask),
-                Some(reason) => format!("{}: {reason}", in_words(ask)),
+                None => in_words(site, ask),
+                Some(reason) => format!("{}: {reason}", in_words(site, ask)),
             })
             .collect();
-        let runs = allowed.iter().any(|ask| !matches!(ask, Ask::Instance));
+        let runs = allowed
+            .iter()
+            .any(|ask| !matches!(ask, Ask::Instance | Ask::Service(_)));
         let script = if runs {
             exec::script(&compose(&allowed, BOUNDARY, Guard::Whole)).to_string()
         } else {
@@ -89,7 +91,7 @@ pub(crate) fn planned(
 }
 
 /// A look as an operator would say it.
-fn in_words(ask: &Ask) -> String {
+fn in_words(site: &Site, ask: &Ask) -> String {
     match ask {
         Ask::Stat { path } => format!("stat {}", sh(path)),
         Ask::Read { path, cap, end } => {
@@ -113,5 +115,12 @@ fn in_words(ask: &Ask) -> String {
             text
         }
         Ask::Instance => "ask the engine about the instance".to_owned(),
+        Ask::Service(service) => {
+            let steps = service.steps();
+            match &steps.credential {
+                Some(name) => format!("{steps} (`{name}`: {})", site.credentials.origin(name)),
+                None => steps.to_string(),
+            }
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use runproof_facts::content::ContentPolicy;
@@ -9,10 +10,11 @@ use runproof_facts::fact::Context;
 use runproof_facts::registry::Wanted;
 use runproof_facts::script::Guard;
 use runproof_model::{Reason, ReasonKind, Site};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::backend::{Backend, Listed, Reached, Target};
+use crate::dial::Place;
 use crate::door::Door;
 use crate::exec::Limits;
 use crate::gather::{Gathered, Progress, gather};
@@ -93,7 +95,9 @@ pub struct Session {
     pub(crate) options: Options,
     pub(crate) policy: ContentPolicy,
     pub(crate) door: Door,
-    pub(crate) engine: Option<Box<dyn Backend>>,
+    pub(crate) engine: Option<Arc<dyn Backend>>,
+    /// How many streams into the site may be open at once.
+    pub(crate) gate: Arc<Semaphore>,
     /// What each instance was made from, once somebody asked.
     images: OnceCell<BTreeMap<String, String>>,
 }
@@ -159,8 +163,9 @@ impl Session {
             site: site.clone(),
             policy: policy(site),
             options,
+            gate: Place::gate(&door.host),
             door,
-            engine,
+            engine: engine.map(Arc::from),
             images,
         })
     }
@@ -236,6 +241,17 @@ impl Session {
                 silent: self.options.probe_timeout,
                 bytes: self.options.output_cap,
             },
+        }
+    }
+
+    /// A place from which ports are opened.
+    pub(crate) fn place(&self, target: &Target) -> Place {
+        Place {
+            host: self.door.host.clone(),
+            sudo: self.door.sudo,
+            engine: self.engine.clone(),
+            target: target.clone(),
+            gate: Arc::clone(&self.gate),
         }
     }
 

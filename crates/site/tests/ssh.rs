@@ -338,3 +338,63 @@ async fn twelve_execs_over_one_session_beside_the_plain_ones() {
         }
     }
 }
+
+/// What a suite wants of a node.
+fn service(role_name: &str, query: &Value) -> runproof_facts::Wanted {
+    let kind = runproof_facts::kinds()
+        .iter()
+        .find(|kind| query.get(kind.name).is_some())
+        .unwrap();
+    let probe = kind.probe(query).unwrap();
+    runproof_facts::Wanted {
+        role: common::role(role_name),
+        kind: kind.name,
+        query: probe.query(),
+        probe: std::sync::Arc::from(probe),
+        reads: runproof_facts::Reads::All,
+    }
+}
+
+#[tokio::test]
+async fn a_service_behind_ssh_is_asked_from_there_in_docker() {
+    if !Engine::Docker.ready() {
+        return;
+    }
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let node = Node::start(Engine::Docker);
+    if node.sh("command -v valkey-server || true").is_empty() {
+        println!("skipped: the image has no valkey-server");
+        return;
+    }
+    node.sh("valkey-server --bind 127.0.0.1 --port 6379 --daemonize yes");
+    let site = site(
+        json!({ "engine": "docker", "ssh": "testhost" }),
+        json!({ "system": node.name }),
+    );
+    let session = Session::open(&site, server.options()).await.unwrap();
+    let wanted = [
+        service(
+            "system",
+            &json!({ "cache": "127.0.0.1:6379", "credential": "none" }),
+        ),
+        service("system", &json!({ "ssh": "127.0.0.1:22" })),
+    ];
+    let gathered = session
+        .gather(&wanted, &Silent, &CancellationToken::new())
+        .await;
+    session.close().await;
+    let [cache, ssh] = gathered.facts.as_slice() else {
+        panic!("{:?}", gathered.facts)
+    };
+    assert_eq!(cache.fact["ping"], true, "{}", cache.fact);
+    assert_eq!(ssh.fact["reachable"], false, "{}", ssh.fact);
+    for _ in 0..50 {
+        if node.processes("runproof-").is_empty() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    panic!("{:?}", node.processes("runproof-"));
+}

@@ -205,6 +205,7 @@ fn empty_site(args: &InitArgs, engine: Engine) -> Site {
         standins: Vec::new(),
         waivers: None,
         key_file: None,
+        credentials: runproof_model::Credentials::default(),
     }
 }
 

@@ -241,6 +241,7 @@ fn this_machine(profile: &str) -> Site {
         standins: Vec::new(),
         waivers: None,
         key_file: None,
+        credentials: runproof_model::Credentials::default(),
     }
 }
 

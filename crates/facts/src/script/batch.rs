@@ -99,7 +99,8 @@ fn sort(ask: &Ask) -> Option<Sort> {
         })
         | Ask::Slice { .. }
         | Ask::Digest { .. }
-        | Ask::Instance => None,
+        | Ask::Instance
+        | Ask::Service(_) => None,
         Ask::Run(command) => Some(Sort::Command(
             command.name,
             command.text,
@@ -126,7 +127,7 @@ fn weight(ask: &Ask) -> usize {
                 .map(|arg| sh(arg).len() + 1)
                 .sum::<usize>()
         }
-        Ask::Instance => 0,
+        Ask::Instance | Ask::Service(_) => 0,
     };
     words + 160
 }
@@ -137,7 +138,7 @@ pub(super) fn shared(asks: &[Ask]) -> Vec<Shared> {
     // Where looks of a sort are being gathered, and how much text they have.
     let mut open: HashMap<Sort, (usize, usize)> = HashMap::new();
     for (index, ask) in asks.iter().enumerate() {
-        if matches!(ask, Ask::Instance) {
+        if matches!(ask, Ask::Instance | Ask::Service(_)) {
             continue;
         }
         let Some(sort) = sort(ask) else {
@@ -290,7 +291,11 @@ fn files<'a>(members: impl Iterator<Item = (usize, &'a Ask)>, common: &str) -> S
             Ask::List { path } => {
                 let _ = writeln!(text, "d {index} {}", sh(path));
             }
-            Ask::Slice { .. } | Ask::Digest { .. } | Ask::Run(_) | Ask::Instance => {}
+            Ask::Slice { .. }
+            | Ask::Digest { .. }
+            | Ask::Run(_)
+            | Ask::Instance
+            | Ask::Service(_) => {}
         }
     }
     let _ = writeln!(
@@ -315,7 +320,8 @@ fn commands<'a>(
             | Ask::Slice { .. }
             | Ask::List { .. }
             | Ask::Digest { .. }
-            | Ask::Instance => None,
+            | Ask::Instance
+            | Ask::Service(_) => None,
         })
         .collect();
     let words = |command: &Command| -> String {

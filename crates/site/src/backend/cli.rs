@@ -8,6 +8,7 @@ use runproof_model::site::Engine;
 use serde_json::Value;
 
 use super::{Backend, Listed, docker_json, incus_json};
+use crate::dial::pipe::Pipe;
 use crate::host::{Errand, Host};
 use crate::sink::Sink;
 use crate::trouble::Trouble;
@@ -157,6 +158,14 @@ impl Backend for Cli {
             }
             Ok(code)
         })
+    }
+
+    fn pipe<'a>(
+        &'a self,
+        instance: &'a str,
+        words: &'a [String],
+    ) -> BoxFuture<'a, Result<Pipe, Trouble>> {
+        Box::pin(async move { self.host.pipe(&self.exec_line(instance, words)).await })
     }
 
     fn describe<'a>(&'a self, instance: &'a str) -> BoxFuture<'a, Result<Value, Trouble>> {

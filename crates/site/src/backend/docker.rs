@@ -18,6 +18,7 @@ use tokio::io::AsyncWriteExt;
 use super::docker_json::{described, listed};
 use super::rest::Rest;
 use super::{Backend, Listed};
+use crate::dial::pipe::{Feed, Pipe, Said};
 use crate::sink::Sink;
 use crate::trouble::Trouble;
 
@@ -68,13 +69,12 @@ impl Docker {
         Ok(Self { client, rest })
     }
 
-    async fn run(
+    /// Starts an exec: its identifier, and its streams.
+    async fn start(
         &self,
         instance: &str,
         words: &[String],
-        stdin: &[u8],
-        sink: &Sink,
-    ) -> Result<i32, Trouble> {
+    ) -> Result<(String, StartExecResults), Trouble> {
         let options = CreateExecOptions {
             attach_stdin: Some(true),
             attach_stdout: Some(true),
@@ -98,6 +98,17 @@ impl Docker {
             .start_exec(&exec.id, Some(start))
             .await
             .map_err(|error| trouble(&error))?;
+        Ok((exec.id, started))
+    }
+
+    async fn run(
+        &self,
+        instance: &str,
+        words: &[String],
+        stdin: &[u8],
+        sink: &Sink,
+    ) -> Result<i32, Trouble> {
+        let (id, started) = self.start(instance, words).await?;
         let StartExecResults::Attached {
             mut output,
             mut input,
@@ -127,7 +138,7 @@ impl Docker {
         }
         let ended = self
             .client
-            .inspect_exec(&exec.id)
+            .inspect_exec(&id)
             .await
             .map_err(|error| trouble(&error))?;
         let code = ended.exit_code.and_then(|code| i32::try_from(code).ok());
@@ -177,6 +188,35 @@ impl Backend for Docker {
         sink: &'a Sink,
     ) -> BoxFuture<'a, Result<i32, Trouble>> {
         Box::pin(self.run(instance, words, stdin, sink))
+    }
+
+    fn pipe<'a>(
+        &'a self,
+        instance: &'a str,
+        words: &'a [String],
+    ) -> BoxFuture<'a, Result<Pipe, Trouble>> {
+        Box::pin(async move {
+            let (_, started) = self.start(instance, words).await?;
+            let StartExecResults::Attached { output, input } = started else {
+                return Err(Trouble::new(ReasonKind::Defect, "a detached exec"));
+            };
+            let said = output
+                .take_while(|piece| std::future::ready(piece.is_ok()))
+                .filter_map(|piece| {
+                    std::future::ready(match piece {
+                        Ok(LogOutput::StdOut { message } | LogOutput::Console { message }) => {
+                            Some(Said::Out(message))
+                        }
+                        Ok(LogOutput::StdErr { message }) => Some(Said::Err(message)),
+                        Ok(LogOutput::StdIn { .. }) | Err(_) => None,
+                    })
+                });
+            Ok(Pipe {
+                feed: Feed::Bytes(input),
+                said: Box::pin(said),
+                keep: Box::new(()),
+            })
+        })
     }
 
     fn describe<'a>(&'a self, instance: &'a str) -> BoxFuture<'a, Result<Value, Trouble>> {

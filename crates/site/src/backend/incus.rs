@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
 use futures_util::{SinkExt, StreamExt, TryFutureExt};
 use runproof_facts::quote::sh;
 use runproof_model::ReasonKind;
@@ -24,6 +25,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use super::incus_json::{described, listed};
 use super::rest::Rest;
 use super::{Backend, Listed};
+use crate::dial::pipe::{Feed, Pipe, Said};
 use crate::sink::Sink;
 use crate::trouble::Trouble;
 
@@ -34,7 +36,8 @@ const CHUNK: usize = 64 << 10;
 /// How long the daemon may take to say the exit code of an exec whose output has ended.
 const EXIT_TIME: Duration = Duration::from_secs(10);
 
-type Channel = WebSocketStream<UnixStream>;
+/// One standard stream of an exec.
+pub(crate) type Channel = WebSocketStream<UnixStream>;
 
 /// The daemon.
 #[derive(Debug)]
@@ -98,13 +101,8 @@ impl Incus {
             .map_err(|error| Trouble::new(ReasonKind::Unreachable, error.to_string()).passing())
     }
 
-    async fn run(
-        &self,
-        instance: &str,
-        words: &[String],
-        stdin: &[u8],
-        sink: &Sink,
-    ) -> Result<i32, Trouble> {
+    /// Starts an exec: its operation, and its channels.
+    async fn start(&self, instance: &str, words: &[String]) -> Result<Started, Trouble> {
         let body = json!({
             "command": words,
             "environment": { "LC_ALL": "C" },
@@ -122,7 +120,29 @@ impl Incus {
             self.channel(&id, secret("1")),
             self.channel(&id, secret("2")),
         )?;
+        Ok(Started {
+            id,
+            control,
+            input,
+            output,
+            error,
+        })
+    }
 
+    async fn run(
+        &self,
+        instance: &str,
+        words: &[String],
+        stdin: &[u8],
+        sink: &Sink,
+    ) -> Result<i32, Trouble> {
+        let Started {
+            id,
+            control,
+            input,
+            output,
+            error,
+        } = self.start(instance, words).await?;
         relay(input, output, error, stdin, sink).await?;
         let code = self.exit_code(&id).await;
         // The daemon kills the command when this channel closes, so it is
@@ -149,6 +169,25 @@ impl Incus {
             )),
         }
     }
+}
+
+/// An exec that runs.
+struct Started {
+    id: String,
+    control: Channel,
+    input: Channel,
+    output: Channel,
+    error: Channel,
+}
+
+/// What comes from a channel until it ends.
+fn pieces(channel: Channel, wrap: fn(Bytes) -> Said) -> BoxStream<'static, Said> {
+    Box::pin(
+        channel
+            .map(|message| piece(Some(message)))
+            .take_while(|bytes| std::future::ready(bytes.is_some()))
+            .filter_map(move |bytes| std::future::ready(bytes.map(wrap))),
+    )
 }
 
 /// The operation's identifier and its channels' secrets, both checked, for they travel into a path.
@@ -231,6 +270,24 @@ impl Backend for Incus {
         sink: &'a Sink,
     ) -> BoxFuture<'a, Result<i32, Trouble>> {
         Box::pin(self.run(instance, words, stdin, sink))
+    }
+
+    fn pipe<'a>(
+        &'a self,
+        instance: &'a str,
+        words: &'a [String],
+    ) -> BoxFuture<'a, Result<Pipe, Trouble>> {
+        Box::pin(async move {
+            let started = self.start(instance, words).await?;
+            let out = pieces(started.output, Said::Out);
+            let error = pieces(started.error, Said::Err);
+            Ok(Pipe {
+                feed: Feed::Messages(Box::new(started.input)),
+                said: Box::pin(futures_util::stream::select(out, error)),
+                // The daemon kills the command when this closes.
+                keep: Box::new(started.control),
+            })
+        })
     }
 
     fn describe<'a>(&'a self, instance: &'a str) -> BoxFuture<'a, Result<Value, Trouble>> {

@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 use runproof_model::ReasonKind;
 use serde_json::Value;
 
+use crate::dial::pipe::Pipe;
 use crate::exec;
 use crate::host::{Errand, Host};
 use crate::sink::Sink;
@@ -29,6 +30,14 @@ pub(crate) trait Backend: Send + Sync {
         stdin: &'a [u8],
         sink: &'a Sink,
     ) -> BoxFuture<'a, Result<i32, Trouble>>;
+
+    /// Starts `words` in the instance, and hands out its standard streams. Dropping
+    /// them ends our side of it.
+    fn pipe<'a>(
+        &'a self,
+        instance: &'a str,
+        words: &'a [String],
+    ) -> BoxFuture<'a, Result<Pipe, Trouble>>;
 
     /// What the engine says of an instance, running or not:
     /// `{"engine": …, "instance": {…}, "snapshots": […]}`.
@@ -106,6 +115,15 @@ impl Reached<'_> {
                 self.host.run(&words, stdin, sink, Errand::BareScript).await
             }
             (Target::Instance(name), Some(engine)) => engine.exec(name, words, stdin, sink).await,
+            (Target::Instance(_), None) => Err(no_engine()),
+        }
+    }
+
+    /// Starts `words` there, and hands out its standard streams.
+    pub async fn pipe(&self, words: &[String]) -> Result<Pipe, Trouble> {
+        match (self.target, self.engine) {
+            (Target::Machine, _) => self.host.pipe(&exec::on_machine(words, self.sudo)).await,
+            (Target::Instance(name), Some(engine)) => engine.pipe(name, words).await,
             (Target::Instance(_), None) => Err(no_engine()),
         }
     }

@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 use zeroize::Zeroizing;
 
+use crate::dial::pipe::{Feed, Pipe, Said, pieces};
 use crate::sink::Sink;
 use crate::trouble::Trouble;
 
@@ -78,6 +79,16 @@ impl Host {
         }
     }
 
+    /// Starts a program there, and hands out its standard streams. Behind ssh it has a
+    /// connection of its own: the one launcher takes whole inputs only.
+    pub async fn pipe(&self, words: &[String]) -> Result<Pipe, Trouble> {
+        let child = match &self.0 {
+            Way::Here => spawn(words, false)?,
+            Way::Ssh(ssh) => ssh.spawn(words)?,
+        };
+        piped(child)
+    }
+
     /// How an operator would run `words` there.
     pub fn how(&self, words: &[String]) -> String {
         let line: Vec<String> = words.iter().map(|word| sh(word)).collect();
@@ -115,7 +126,22 @@ pub(crate) fn uid() -> Option<u32> {
     line.split_whitespace().nth(1)?.parse().ok()
 }
 
-async fn here(words: &[String], stdin: &[u8], sink: &Sink, cleared: bool) -> Result<i32, Trouble> {
+/// The standard streams of a child, which ends with them.
+fn piped(mut child: Child) -> Result<Pipe, Trouble> {
+    let (Some(input), Some(out), Some(err)) =
+        (child.stdin.take(), child.stdout.take(), child.stderr.take())
+    else {
+        return Err(Trouble::new(ReasonKind::Defect, "a child without pipes"));
+    };
+    let said = futures_util::stream::select(pieces(out, Said::Out), pieces(err, Said::Err));
+    Ok(Pipe {
+        feed: Feed::Bytes(Box::pin(input)),
+        said: Box::pin(said),
+        keep: Box::new(child),
+    })
+}
+
+fn spawn(words: &[String], cleared: bool) -> Result<Child, Trouble> {
     let Some((program, arguments)) = words.split_first() else {
         return Err(Trouble::new(ReasonKind::Defect, "an empty command"));
     };
@@ -135,18 +161,22 @@ async fn here(words: &[String], stdin: &[u8], sink: &Sink, cleared: bool) -> Res
         // Ctrl-C at the terminal is for us; we end what we started ourselves.
         .process_group(0)
         .kill_on_drop(true);
-    let mut child = command.spawn().map_err(|error| {
+    command.spawn().map_err(|error| {
         if error.kind() == std::io::ErrorKind::NotFound {
             Trouble::new(ReasonKind::MissingTool, format!("{program}: {error}"))
         } else {
             Trouble::io(program, &error)
         }
-    })?;
+    })
+}
+
+async fn here(words: &[String], stdin: &[u8], sink: &Sink, cleared: bool) -> Result<i32, Trouble> {
+    let mut child = spawn(words, cleared)?;
     pump(&mut child, stdin, sink).await?;
     let status = child
         .wait()
         .await
-        .map_err(|error| Trouble::io(program, &error))?;
+        .map_err(|error| Trouble::io("a child", &error))?;
     use std::os::unix::process::ExitStatusExt;
     Ok(status
         .code()

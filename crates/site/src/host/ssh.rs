@@ -114,6 +114,12 @@ impl Ssh {
         mux.run(words, stdin, sink, script).await
     }
 
+    /// Starts a program over a connection of its own.
+    pub fn spawn(&self, words: &[String]) -> Result<Child, Trouble> {
+        let words: Vec<String> = words.iter().map(|word| sh(word)).collect();
+        self.client(&format!("exec {}", words.join(" ")))
+    }
+
     async fn mux(&self) -> Result<Arc<Mux>, Trouble> {
         let mut connection = self.connection.lock().await;
         if let Some(open) = &*connection
@@ -134,16 +140,21 @@ impl Ssh {
         Ok(mux)
     }
 
-    async fn connect(&self) -> Result<Connection, Trouble> {
-        let mut client = Command::new("ssh")
-            .args(self.arguments(LAUNCHER))
+    /// The client, with what it starts on the far side.
+    fn client(&self, remote: &str) -> Result<Child, Trouble> {
+        Command::new("ssh")
+            .args(self.arguments(remote))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
-            .map_err(|error| Trouble::new(ReasonKind::MissingTool, format!("ssh: {error}")))?;
+            .map_err(|error| Trouble::new(ReasonKind::MissingTool, format!("ssh: {error}")))
+    }
+
+    async fn connect(&self) -> Result<Connection, Trouble> {
+        let mut client = self.client(LAUNCHER)?;
         let (Some(input), Some(output), Some(mut errors)) = (
             client.stdin.take(),
             client.stdout.take(),

@@ -140,23 +140,20 @@ pub struct Node {
 
 impl Node {
     pub fn start(engine: Engine) -> Self {
+        Self::of(engine, DOCKER_IMAGE, &["sleep", "100000"])
+    }
+
+    /// A Docker container of another image, with what it runs; Incus has one image only.
+    pub fn of(engine: Engine, image: &str, words: &[&str]) -> Self {
         let name = unique();
         let node = Self { engine, name };
         let name = node.name.as_str();
         match engine {
-            Engine::Docker => run(
-                "docker",
-                &[
-                    "run",
-                    "-d",
-                    "--init",
-                    "--name",
-                    name,
-                    DOCKER_IMAGE,
-                    "sleep",
-                    "100000",
-                ],
-            ),
+            Engine::Docker => {
+                let mut line = vec!["run", "-d", "--init", "--name", name, image];
+                line.extend(words);
+                run("docker", &line)
+            }
             Engine::Incus => run("incus", &["launch", "-q", INCUS_IMAGE, name]),
         }
         .unwrap();

@@ -1,0 +1,106 @@
+//! A server that speaks IMAP.
+
+use runproof_model::{Observed, Reason};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::kind::tls::Tls;
+use crate::quote::sh;
+use crate::reads::Reads;
+use crate::service::{Endpoint, Service, ServiceAsk, Steps, Vantage, check_file, no};
+
+/// Which server, and how TLS is spoken.
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(deny_unknown_fields)]
+pub struct ImapQuery {
+    /// `host:port`.
+    pub imap: String,
+    /// Whether TLS is spoken from the first byte.
+    #[serde(default)]
+    pub implicit: bool,
+    /// The name that the certificate must hold; the host when left out.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// A file of the node with the certificates that are trusted, instead of this machine's own.
+    #[serde(default)]
+    pub ca: Option<String>,
+    /// From where it is asked.
+    #[serde(default)]
+    pub from: Vantage,
+}
+
+/// A server that speaks IMAP. Nobody logs in and nothing is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Imap {
+    /// Whether something listens there.
+    pub reachable: Observed<bool>,
+    /// Why there is no greeting; absent when there is one.
+    pub trouble: Observed<String>,
+    /// The greeting.
+    pub greeting: Observed<String>,
+    /// The capabilities, sorted, before TLS where there is a before.
+    pub capabilities: Observed<Vec<String>>,
+    /// Whether STARTTLS is offered; absent under implicit TLS.
+    pub starttls: Observed<bool>,
+    /// The handshake; absent when none is offered.
+    pub handshake: Observed<Tls>,
+    /// The capabilities, sorted, under TLS.
+    pub capabilities_under_tls: Observed<Vec<String>>,
+}
+
+impl ImapQuery {
+    /// The look in words.
+    pub fn steps(&self) -> Steps {
+        let requests: &[&str] = if self.implicit {
+            &["a TLS handshake", "CAPABILITY, LOGOUT"]
+        } else {
+            &[
+                "CAPABILITY, LOGOUT",
+                "STARTTLS where offered, then CAPABILITY, LOGOUT",
+            ]
+        };
+        Steps::new(&self.imap, requests.iter().copied()).from(self.from)
+    }
+}
+
+impl Service for Imap {
+    const KIND: &'static str = "imap";
+    const ABOUT: &'static str = "A mailbox server's greeting, capabilities and TLS.";
+    type Query = ImapQuery;
+
+    fn check(query: &ImapQuery) -> Result<(), String> {
+        Endpoint::parse(&query.imap)?;
+        if let Some(name) = &query.name {
+            Endpoint::new(name, 1)?;
+        }
+        check_file(query.ca.as_ref())
+    }
+
+    fn ask(query: &ImapQuery, _: &Reads) -> ServiceAsk {
+        ServiceAsk::Imap(query.clone())
+    }
+
+    fn blank(_: &ImapQuery, reason: &Reason) -> Self {
+        Self {
+            reachable: no(reason),
+            trouble: no(reason),
+            greeting: no(reason),
+            capabilities: no(reason),
+            starttls: no(reason),
+            handshake: no(reason),
+            capabilities_under_tls: no(reason),
+        }
+    }
+
+    fn by_hand(query: &ImapQuery) -> String {
+        let start = if query.implicit {
+            ""
+        } else {
+            " -starttls imap"
+        };
+        format!("openssl s_client{start} -connect {}", sh(&query.imap))
+    }
+}
