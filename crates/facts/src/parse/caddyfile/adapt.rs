@@ -82,6 +82,7 @@ pub fn adapt(parsed: &Parsed, limits: &Limits) -> Result<Adapted, Reason> {
         .sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
     Ok(Adapted {
         errors: work.errors,
+        unread: unread(parsed),
         global,
         snippets: whole(
             top,
@@ -102,6 +103,23 @@ pub fn adapt(parsed: &Parsed, limits: &Limits) -> Result<Adapted, Reason> {
         hosts,
         duplicate_hosts,
     })
+}
+
+/// Why the server may find mistakes that we do not: text that is missing anywhere.
+fn unread(parsed: &Parsed) -> Option<Reason> {
+    fn within(statements: &[Statement]) -> Option<&Hole> {
+        statements.iter().find_map(|statement| {
+            let block = statement.block.as_deref().unwrap_or_default();
+            statement.hole.as_ref().or_else(|| within(block))
+        })
+    }
+    let global = parsed.global.iter().map(|block| &block.statements);
+    let routes = parsed.routes.iter().map(|route| &route.statements);
+    let sites = parsed.sites.iter().map(|site| &site.statements);
+    let mut blocks = global.chain(routes).chain(sites);
+    let hole = parsed.holes.first();
+    hole.or_else(|| blocks.find_map(|block| within(block)))
+        .map(|hole| hole.reason.clone())
 }
 
 /// A list, unknown when a hole could add to it.
@@ -186,6 +204,18 @@ fn duplicates(parsed: &Parsed, global: &Global, work: &mut Work<'_>) -> Observed
             let Ok(address) = SiteAddress::parse(&token.text) else {
                 continue;
             };
+            // What a placeholder brings may be all of this.
+            let against = match address.scheme.as_str() {
+                "http" => &https,
+                "https" => &http,
+                _ => "",
+            };
+            if !token.env && !address.port.is_empty() && address.port == against {
+                work.problem(
+                    token,
+                    format!("{}: the scheme does not fit the port", token.text),
+                );
+            }
             let text = (&*token.text, bind.clone());
             if texts.contains(&text) {
                 work.problem(token, format!("{} is the address of two sites", token.text));
@@ -289,6 +319,14 @@ impl<'a> Work<'a> {
             if let Some(hole) = &statement.hole {
                 deep.hole.get_or_insert(hole);
                 continue;
+            }
+            let name = &statement.name;
+            if depth > 0 && matches!(&*name.text, "bind" | "handle_errors" | "log" | "tls") {
+                let text = &name.text;
+                self.problem(
+                    name,
+                    format!("{text} is of the whole site; it cannot stand in a block within it"),
+                );
             }
             match &*statement.name.text {
                 "reverse_proxy" | "php_fastcgi" | "forward_auth" => {

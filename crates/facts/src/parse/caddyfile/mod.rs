@@ -165,4 +165,6 @@ fn cap(what: &str) -> Reason {
 }
 
 #[cfg(test)]
+mod adapted;
+#[cfg(test)]
 mod tests;
