@@ -422,10 +422,23 @@ fn args(name: &str, args: &[Token]) -> Vec<String> {
         "basic_auth" | "basicauth" => 2,
         _ => usize::MAX,
     };
+    // A query that lets somebody in is told apart by its value, whatever its name is.
+    let is_query = name.starts_with('@')
+        && args
+            .iter()
+            .map(|token| &*token.text)
+            .find(|&word| word != "not")
+            .is_some_and(|word| word == "query");
     let mut mask_next = false;
     args.iter()
         .enumerate()
         .map(|(index, token)| {
+            if is_query && let Some((name, value)) = token.text.split_once('=') {
+                return match value {
+                    "" | "*" => token.text.to_string(),
+                    _ => format!("{}={}", scrub::line(name), scrub::MASK),
+                };
+            }
             let is_path = token.text.starts_with('/');
             let is_placeholder = token.is_env_only();
             let masked = (index >= keep && !is_path && !is_placeholder)
