@@ -21,11 +21,15 @@ pub fn parse(content: &[u8]) -> Parsed {
     if let Some(at) = content.iter().position(|&b| b == 0) {
         return refused(line_of(at), "a NUL: the whole file is refused");
     }
-    if let Err(error) = std::str::from_utf8(content) {
-        return refused(
-            line_of(error.valid_up_to()),
-            "not UTF-8: the whole file is refused",
-        );
+    let not_text = match std::str::from_utf8(content) {
+        Ok(text) => text
+            .char_indices()
+            .find(|(_, c)| is_noncharacter(*c))
+            .map(|(at, _)| at),
+        Err(error) => Some(error.valid_up_to()),
+    };
+    if let Some(at) = not_text {
+        return refused(line_of(at), "not UTF-8: the whole file is refused");
     }
     let (mut parsed, swallowing) = scan(content, false);
     if let Some(line) = swallowing {
@@ -39,8 +43,9 @@ pub fn parse(content: &[u8]) -> Parsed {
                 .find(|a| a.key == key)
                 .map(|a| a.value.clone())
         };
-        let keys: std::collections::BTreeSet<String> =
-            parsed.assignments.iter().map(|a| a.key.clone()).collect();
+        // Where the next line opens a quote, even the names that follow are different ones.
+        let both = old.assignments.iter().chain(&parsed.assignments);
+        let keys: std::collections::BTreeSet<String> = both.map(|a| a.key.clone()).collect();
         let doubtful: std::collections::BTreeSet<&String> = keys
             .iter()
             .filter(|key| last(&old, key) != last(&parsed, key))
@@ -50,6 +55,14 @@ pub fn parse(content: &[u8]) -> Parsed {
                 assignment.value = None;
             }
         }
+        for assignment in old.assignments {
+            if last(&parsed, &assignment.key).is_none() {
+                parsed.assignments.push(Assignment {
+                    value: None,
+                    ..assignment
+                });
+            }
+        }
         parsed.malformed.push(Malformed {
             line,
             why: "a comment ends in a backslash: systemd before 254 takes the next line for comment",
@@ -57,6 +70,12 @@ pub fn parse(content: &[u8]) -> Parsed {
     }
     parsed.malformed.sort_by_key(|malformed| malformed.line);
     parsed
+}
+
+/// Code points that are never characters; systemd takes no text that holds one.
+fn is_noncharacter(c: char) -> bool {
+    let code = u32::from(c);
+    (0xfdd0..=0xfdef).contains(&code) || code & 0xfffe == 0xfffe
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -311,9 +330,22 @@ mod tests {
         assert_eq!(parsed.malformed[0].line, 1);
     }
 
+    #[test]
+    fn a_name_that_only_the_older_reading_has_is_doubtful() {
+        let parsed = parse(b"#c \\\nA ='\nB='\nx'\n");
+        let found: Vec<_> = parsed
+            .assignments
+            .iter()
+            .map(|a| (a.key.as_str(), a.value.clone()))
+            .collect();
+        assert_eq!(found, [("A", None), ("B", None)]);
+    }
+
     #[rstest]
     #[case(b"A=1\nB=\xff\n")]
     #[case(b"A=1\nB=\0\n")]
+    #[case("A=1\nB=\u{fffe}\n".as_bytes())]
+    #[case("A=1\n\u{fdd0}=2\n".as_bytes())]
     fn a_file_that_is_no_text_is_refused_as_a_whole(#[case] content: &[u8]) {
         let parsed = parse(content);
         assert!(parsed.assignments.is_empty());
