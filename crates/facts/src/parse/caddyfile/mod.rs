@@ -165,6 +165,4 @@ fn cap(what: &str) -> Reason {
 }
 
 #[cfg(test)]
-mod adapted;
-#[cfg(test)]
 mod tests;

@@ -1,3 +1,5 @@
+mod adapted;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 

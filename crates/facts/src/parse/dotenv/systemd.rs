@@ -5,7 +5,7 @@
 //! NUL is refused as a whole.
 
 use super::{Assignment, Malformed, Parsed};
-use crate::parse::systemd::is_variable;
+use crate::parse::systemd::{is_variable, utf8};
 
 /// Parses the content of a file.
 pub fn parse(content: &[u8]) -> Parsed {
@@ -21,14 +21,7 @@ pub fn parse(content: &[u8]) -> Parsed {
     if let Some(at) = content.iter().position(|&b| b == 0) {
         return refused(line_of(at), "a NUL: the whole file is refused");
     }
-    let not_text = match std::str::from_utf8(content) {
-        Ok(text) => text
-            .char_indices()
-            .find(|(_, c)| is_noncharacter(*c))
-            .map(|(at, _)| at),
-        Err(error) => Some(error.valid_up_to()),
-    };
-    if let Some(at) = not_text {
+    if let Err(at) = utf8(content) {
         return refused(line_of(at), "not UTF-8: the whole file is refused");
     }
     let (mut parsed, swallowing) = scan(content, false);
@@ -70,12 +63,6 @@ pub fn parse(content: &[u8]) -> Parsed {
     }
     parsed.malformed.sort_by_key(|malformed| malformed.line);
     parsed
-}
-
-/// Code points that are never characters; systemd takes no text that holds one.
-fn is_noncharacter(c: char) -> bool {
-    let code = u32::from(c);
-    (0xfdd0..=0xfdef).contains(&code) || code & 0xfffe == 0xfffe
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

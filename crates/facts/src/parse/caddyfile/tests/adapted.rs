@@ -10,8 +10,8 @@ use runproof_model::Observed;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::adapt::{Adapted, Upstream, adapt};
-use super::{Limits, parser};
+use super::super::adapt::{Adapted, Upstream, adapt};
+use super::super::{Limits, parser};
 
 #[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -77,9 +77,10 @@ fn of_server(config: &Value) -> Said {
     let mut said = Said {
         storage: config["storage"]["module"].as_str().map(str::to_owned),
         root: config["storage"]["root"].as_str().map(str::to_owned),
-        admin: match &config["admin"]["disabled"] {
-            Value::Bool(true) => Some("off".to_owned()),
-            _ => config["admin"]["listen"].as_str().map(str::to_owned),
+        admin: if config["admin"]["disabled"] == Value::Bool(true) {
+            Some("off".to_owned())
+        } else {
+            config["admin"]["listen"].as_str().map(str::to_owned)
         },
         http_port: http["http_port"].as_i64(),
         https_port: http["https_port"].as_i64(),
