@@ -2,7 +2,7 @@
 
 use runproof_model::{Evidence, ExpectationOutcome, Finding, ReasonKind, Verdict, text};
 
-use crate::expr::{Env, Outcome, Val};
+use crate::expr::{Env, Expr, Outcome, Val};
 use crate::facts::Facts;
 use crate::plan::{Bound, Plan};
 use crate::template::word;
@@ -103,7 +103,12 @@ fn outcomes(plan: &Plan, bound: &Bound, facts: &Facts, profile: Option<&Val>) ->
         .0
         .iter()
         .map(|expectation| match expectation.compiled() {
-            Ok(expr) => expr.evaluate(&env),
+            Ok(expr) => {
+                if expr.reads_clock() {
+                    env.set_now(clock(plan, bound, facts, expr));
+                }
+                expr.evaluate(&env)
+            }
             Err(error) => Outcome {
                 verdict: Verdict::Error,
                 found: None,
@@ -113,6 +118,27 @@ fn outcomes(plan: &Plan, bound: &Bound, facts: &Facts, profile: Option<&Val>) ->
             },
         })
         .collect()
+}
+
+/// What time it is for an expectation: what the clock of the node says that its facts were
+/// read on. Clocks of several nodes differ, so no time is right for facts of several.
+fn clock(plan: &Plan, bound: &Bound, facts: &Facts, expr: &Expr) -> Val {
+    let wanted = plan.wanted();
+    let mut roles = bound
+        .facts()
+        .filter(|(name, _)| expr.roots().iter().any(|root| root == name))
+        .filter_map(|(_, at)| wanted.get(at))
+        .map(|wanted| wanted.role.as_str());
+    let Some(first) = roles.next() else {
+        return facts.now(&bound.role);
+    };
+    match roles.find(|role| *role != first) {
+        None => facts.now(first),
+        Some(other) => Val::unknown(
+            ReasonKind::Unsupported,
+            format!("the time: facts of {first} and {other} meet here, and each has its own clock"),
+        ),
+    }
 }
 
 /// A statement that cannot be true is never green, and what it says of the site is not the site's fault.

@@ -545,3 +545,57 @@ fn plans_and_libraries_can_be_shared_between_threads() {
     shared::<Plan>();
     shared::<runproof_suite::Facts>();
 }
+
+#[rstest]
+#[case::of_one_other_node("age(theirs.mtime) < 3600.0", Verdict::Pass, "")]
+#[case::of_its_own_node("age(ours.mtime) < 3600.0", Verdict::Fail, "")]
+#[case::of_both(
+    "age(ours.mtime) > 1.0 && age(theirs.mtime) < 3600.0",
+    Verdict::Error,
+    "each has its own clock"
+)]
+#[case::of_both_by_name(
+    "theirs.mtime > now - 10.0 && ours.exists",
+    Verdict::Error,
+    "each has its own clock"
+)]
+fn a_time_is_judged_by_the_clock_of_the_node_it_was_read_on(
+    #[case] expect: &str,
+    #[case] verdict: Verdict,
+    #[case] part: &str,
+) {
+    let library = library_with(&format!(
+        "
+suite: clocks
+invariants:
+  - id: clocks
+    title: x
+    profiles: [incus]
+    severity: low
+    on: system
+    facts:
+      ours: {{ file: /f }}
+      theirs: {{ file: /f, on: proxy }}
+    expect: '{expect}'
+    why: x
+    sources: [production-guide/hosts]
+"
+    ));
+    let plan = bind(&library, &site(SITE), &Selection::all());
+    let mut evidence = evidence(&plan, &[]);
+    for node in &mut evidence.nodes {
+        // The proxy's clock is years behind, and its file as old as its clock says.
+        node.now = Some(if node.role.as_str() == "proxy" {
+            1_700_000_060.0
+        } else {
+            1_800_000_000.0
+        });
+    }
+    let findings = evaluate(&plan, &evidence);
+    assert_eq!(findings[0].verdict, verdict, "{}", findings[0].message);
+    assert!(
+        findings[0].message.contains(part),
+        "{}",
+        findings[0].message
+    );
+}

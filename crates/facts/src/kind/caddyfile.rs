@@ -28,14 +28,16 @@ pub struct CaddyfileQuery {
 ///
 /// Files that an imported file imports are followed only when they were looked at
 /// anyway; what depends on one that was not is unknown. A value that comes from the
-/// server's environment is unknown too. Of a file with mistakes, the fields say what
+/// server's environment is unknown too. Servers differ in small things: a file is read as
+/// the present ones do, and a hidden file that only older ones take in is unknown. Of a file with mistakes, the fields say what
 /// could be made of it; the server would refuse it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Caddyfile {
     /// Whether the path leads to anything.
     pub exists: Observed<bool>,
-    /// What is wrong with it; directives of plug-ins are taken as they are.
+    /// What is wrong with it; directives of plug-ins are taken as they are. Unknown when
+    /// nothing is found and text that could be wrong was not read.
     pub errors: Observed<Vec<Problem>>,
     /// The global options.
     pub global: Observed<Global>,
@@ -59,17 +61,19 @@ pub struct Caddyfile {
 /// unreadable, never, other), an empty line, the sizes of the readable files, an empty line,
 /// where they lie when links are followed, an empty line, their contents. `$2` is the folder
 /// before the wildcard, `$3` the pattern of folders
-/// when the wildcard is not in the last component.
+/// when the wildcard is not in the last component, `$4` the pattern of hidden files when
+/// the last component begins with the wildcard.
 const GLOB: &str = r#"IFS=
 if [ ! -d "$2" ]; then stat -c x -- "$2" 2>&1 >/dev/null || exit 1; exit 0; fi
 if [ ! -r "$2" ] || [ ! -x "$2" ]; then echo "$2: Permission denied"; exit 1; fi
-p=$1 d=$3
+p=$1 d=$3 h=$4
 set --
 if [ -n "$d" ]; then for f in $d; do
   if [ -d "$f" ] && [ ! -x "$f" ]; then echo "$f: Permission denied"; exit 1; fi
 done; fi
 n=0
-for f in $p; do
+for f in $p $h; do
+  case $f in */.|*/..) continue ;; esac
   [ -e "$f" ] || [ -L "$f" ] || continue
   n=$((n + 1))
   [ $n -gt 500 ] && { echo "more than 500 files"; exit 3; }
@@ -102,9 +106,17 @@ fn ask(target: &Target) -> Ask {
                 Some(at) => &pattern[..wild + at],
                 None => "",
             };
+            // The shell's `*` leaves hidden files out, as present servers do and older ones do not.
+            let hidden = pattern.rsplit_once('/').and_then(|(folder, name)| {
+                name.starts_with('*').then(|| format!("{folder}/.{name}"))
+            });
             Ask::Run(
                 Command::new("import-glob", GLOB)
-                    .args([pattern.as_str(), folder, folders])
+                    .args(
+                        [pattern.as_str(), folder, folders]
+                            .into_iter()
+                            .chain(hidden.as_deref()),
+                    )
                     .content(pattern),
             )
         }
@@ -264,7 +276,11 @@ impl Caddyfile {
     fn known(adapted: Adapted) -> Self {
         Self {
             exists: Observed::Known(true),
-            errors: Observed::Known(adapted.errors),
+            errors: match adapted.unread {
+                // A mistake is one whatever else there is; that there is none is not proved.
+                Some(reason) if adapted.errors.is_empty() => Observed::Unknown(reason),
+                Some(_) | None => Observed::Known(adapted.errors),
+            },
             global: Observed::Known(adapted.global),
             snippets: adapted.snippets,
             imports: Observed::Known(adapted.imports),

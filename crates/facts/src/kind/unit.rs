@@ -3,6 +3,7 @@
 mod files;
 mod look;
 mod manager;
+mod merged;
 
 use runproof_model::{Observed, ReasonKind};
 use schemars::JsonSchema;
@@ -302,7 +303,7 @@ impl Fact for Unit {
                 {
                     fact.exists = Observed::Known(true);
                     fact.fragment_path = Observed::Known(path.clone());
-                    fact.drop_in_paths = Observed::Known(files.drop_ins.clone());
+                    fact.drop_in_paths = Observed::Known(files.drop_in_paths());
                 }
             }
         }

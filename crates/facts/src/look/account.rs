@@ -8,17 +8,20 @@ use crate::ask::{Ask, Batch, Command};
 use crate::reads;
 
 /// Of several users at once, the entries alone; that is an answer only when all are there.
-const ENTRY: &str = r#"if command -v getent >/dev/null 2>&1; then
+const ENTRY: &str = r#"n() {
+  [ -e /etc/nsswitch.conf ] || return 0
+  if [ -r /etc/nsswitch.conf ]; then
+    while IFS= read -r x || [ -n "$x" ]; do case $x in *passwd:*) echo "nss $x" ;; esac; done </etc/nsswitch.conf
+  else echo 'nss unreadable'; fi
+}
+if command -v getent >/dev/null 2>&1; then
   [ $# = 1 ] || exec getent passwd "$@"
-  p=$(getent passwd "$1" 2>&1); echo "getent $? $p"
+  p=$(getent passwd "$1" 2>&1); r=$?; echo "getent $r $p"
+  [ $r != 2 ] || n
 else
   [ $# = 1 ] || exit 1
   echo 'files'
-  if [ -e /etc/nsswitch.conf ]; then
-    if [ -r /etc/nsswitch.conf ]; then
-      while IFS= read -r x || [ -n "$x" ]; do case $x in *passwd:*) echo "nss $x" ;; esac; done </etc/nsswitch.conf
-    else echo 'nss unreadable'; fi
-  fi
+  n
   if [ -r /etc/passwd ]; then
     while IFS= read -r x || [ -n "$x" ]; do case $x in "$1":*) echo "passwd $x"; break ;; esac; done </etc/passwd
     echo 'passwd-read yes'
@@ -92,7 +95,15 @@ pub fn read(name: &str, answers: &Answers) -> Observed<Account> {
     let line = if let Some(answer) = after(text, "getent") {
         match answer.split_once(' ').unwrap_or((answer, "")) {
             ("0", line) => line,
-            ("2", "") => return Observed::Absent,
+            // A source that does not answer is passed over, and the end is the same "not found".
+            ("2", "") if names_only(text, &["files", "systemd"]) => return Observed::Absent,
+            ("2", "") => {
+                return Observed::unknown(
+                    ReasonKind::Unsupported,
+                    "getent finds nobody of that name, but users come from further away, and \
+                     whether that source answered cannot be seen",
+                );
+            }
             (code, said) => {
                 return Observed::unknown(
                     ReasonKind::Failed,
@@ -110,11 +121,7 @@ pub fn read(name: &str, answers: &Answers) -> Observed<Account> {
         text.trim_end()
     } else if after(text, "passwd-read").is_none() {
         return Observed::unknown(ReasonKind::Permission, "/etc/passwd cannot be read");
-    } else if text
-        .lines()
-        .filter_map(|line| line.strip_prefix("nss "))
-        .all(only_files)
-    {
+    } else if names_only(text, &["files"]) {
         return Observed::Absent;
     } else {
         return Observed::unknown(
@@ -145,14 +152,19 @@ pub fn read(name: &str, answers: &Answers) -> Observed<Account> {
     })
 }
 
-/// Whether a line of nsswitch.conf(5) names `files` and nothing else.
-fn only_files(line: &str) -> bool {
-    let line = line.split('#').next().unwrap_or_default().trim();
-    match line.strip_prefix("passwd:") {
-        Some(sources) => sources.split_whitespace().all(|source| source == "files"),
-        // A comment, or something like `user_passwd:`.
-        None => line.is_empty(),
-    }
+/// Whether the lines of nsswitch.conf(5) name these sources of users and no others; they
+/// answer on the node itself.
+fn names_only(text: &str, sources: &[&str]) -> bool {
+    text.lines()
+        .filter_map(|line| line.strip_prefix("nss "))
+        .all(|line| {
+            let line = line.split('#').next().unwrap_or_default().trim();
+            match line.strip_prefix("passwd:") {
+                Some(named) => named.split_whitespace().all(|it| sources.contains(&it)),
+                // A comment, or something like `user_passwd:`.
+                None => line.is_empty(),
+            }
+        })
 }
 
 /// `uid=1000(u) gid=1000(u) groups=1000(u),27(sudo)`.
@@ -246,6 +258,9 @@ mod tests {
 
     #[rstest]
     #[case::getent_says_no("getent 2 \nid 1 id: 'svc': no such user\n", "absent")]
+    #[case::getent_of_this_node("getent 2 \nnss passwd: files systemd\n", "absent")]
+    #[case::getent_passes_over_a_dead_source("getent 2 \nnss passwd: files sss\n", "in a form that cannot be read")]
+    #[case::getent_and_nsswitch_closed("getent 2 \nnss unreadable\n", "in a form that cannot be read")]
     #[case::getent_fails("getent 3 \n", "probe failed")]
     #[case::getent_hung("getent 124 \n", "probe failed")]
     #[case::files_only("files\nnss passwd:  files\npasswd-read yes\n", "absent")]

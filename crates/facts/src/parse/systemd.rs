@@ -72,7 +72,7 @@ impl UnitFile {
         Self::parse_bytes("", text.as_bytes())
     }
 
-    /// Parses the content of the file at `path`; lines that are no UTF-8 are problems.
+    /// Parses the content of the file at `path`. What systemd cannot read ends the file.
     pub fn parse_bytes(path: &str, content: &[u8]) -> Self {
         let mut parser = Parser {
             path,
@@ -187,8 +187,9 @@ impl UnitFile {
             for word in Words::new(&entry.value, Style::Names) {
                 match word {
                     Ok(word) => {
-                        let (word, _) = unit.resolve(&word);
-                        if !units.contains(&word) {
+                        if let Ok((word, _)) = unit.resolve(&word)
+                            && !units.contains(&word)
+                        {
                             units.push(word);
                         }
                     }
@@ -202,12 +203,13 @@ impl UnitFile {
         units
     }
 
-    /// `Environment=`: names and values, the last assignment of a name wins.
+    /// `Environment=`: names and values, the last assignment of a name wins. A value that
+    /// only the manager can resolve is `None`.
     pub fn environment(
         &self,
         unit: &UnitName,
         problems: &mut Vec<Problem>,
-    ) -> BTreeMap<String, String> {
+    ) -> BTreeMap<String, Option<String>> {
         let mut environment = BTreeMap::new();
         for entry in self.list("Service", "Environment") {
             for word in Words::new(&entry.value, Style::Strict) {
@@ -222,10 +224,20 @@ impl UnitFile {
                         continue;
                     }
                 };
-                let word = resolve(unit, &word, entry, problems);
+                let (word, whole) = match resolve(unit, &word, entry, problems) {
+                    Ok(resolved) => resolved,
+                    Err(why) => {
+                        warn(
+                            problems,
+                            entry,
+                            format!("Environment=: {why}; the assignment is ignored"),
+                        );
+                        continue;
+                    }
+                };
                 match word.split_once('=') {
                     Some((name, value)) if is_variable(name) => {
-                        environment.insert(name.to_owned(), value.to_owned());
+                        environment.insert(name.to_owned(), whole.then(|| value.to_owned()));
                     }
                     _ => warn(
                         problems,
@@ -246,7 +258,13 @@ impl UnitFile {
     ) -> Vec<EnvironmentFile> {
         let mut files = Vec::new();
         for entry in self.list("Service", "EnvironmentFile") {
-            let value = resolve(unit, &entry.value, entry, problems);
+            let (value, _) = match resolve(unit, &entry.value, entry, problems) {
+                Ok(resolved) => resolved,
+                Err(why) => {
+                    warn(problems, entry, format!("EnvironmentFile=: {why}"));
+                    continue;
+                }
+            };
             let (path, optional) = match value.strip_prefix('-') {
                 Some(path) => (path, true),
                 None => (value.as_str(), false),
@@ -289,14 +307,18 @@ fn report(problems: &mut Vec<Problem>, entry: &Entry, message: String, fatal: bo
     }
 }
 
-/// Resolves specifiers, and says which only the node itself can resolve.
+/// Resolves specifiers, and says which only the node itself can resolve; the second value
+/// is whether there are none of those. An error is what systemd does not resolve at all.
 pub(crate) fn resolve(
     unit: &UnitName,
     text: &str,
     entry: &Entry,
     problems: &mut Vec<Problem>,
-) -> String {
-    let (resolved, unresolved) = unit.resolve(text);
+) -> Result<(String, bool), String> {
+    let (resolved, unresolved) = unit
+        .resolve(text)
+        .map_err(|specifier| format!("there is no specifier %{specifier}"))?;
+    let whole = unresolved.is_empty();
     for specifier in unresolved {
         warn(
             problems,
@@ -307,7 +329,36 @@ pub(crate) fn resolve(
             ),
         );
     }
-    resolved
+    Ok((resolved, whole))
+}
+
+/// Text as systemd takes it: no code points that are never characters. Else where it ends.
+pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, usize> {
+    let text = std::str::from_utf8(bytes).map_err(|error| error.valid_up_to())?;
+    let never = |c: char| {
+        let code = u32::from(c);
+        (0xfdd0..=0xfdef).contains(&code) || code & 0xfffe == 0xfffe
+    };
+    match text.char_indices().find(|(_, c)| never(*c)) {
+        Some((at, _)) => Err(at),
+        None => Ok(text),
+    }
+}
+
+/// Whether systemd takes a text for the name or number of an account. It is liberal:
+/// directories of users have all sorts of names.
+pub(crate) fn is_account(name: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if digits(name) {
+        // The two largest numbers of 16 and 32 bits stand for nobody in particular.
+        return name
+            .parse::<u32>()
+            .is_ok_and(|id| id != u32::from(u16::MAX) && id != u32::MAX);
+    }
+    !name.is_empty()
+        && !name.strip_prefix('-').is_some_and(digits)
+        && !matches!(name, "." | "..")
+        && !name.contains(|c: char| c.is_control() || matches!(c, ':' | '/'))
 }
 
 /// A boolean as systemd reads it.
@@ -393,9 +444,13 @@ impl Parser<'_> {
 
     /// One joined line; false when the rest of the file is not read.
     fn line(&mut self, number: u32, bytes: &[u8]) -> bool {
-        let Ok(text) = std::str::from_utf8(bytes) else {
-            self.problem(number, "line is not UTF-8 and is ignored", false);
-            return true;
+        let Ok(text) = utf8(bytes) else {
+            self.problem(
+                number,
+                "line is not UTF-8: nothing from it on is read",
+                true,
+            );
+            return false;
         };
         let text = text.trim_matches(is_space);
         if text.is_empty() {

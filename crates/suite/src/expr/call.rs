@@ -5,6 +5,8 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use runproof_model::ReasonKind;
+
 use super::eval::{Frames, Machine, seen};
 use super::func::{self, Func};
 use super::net::{Cidr, Place};
@@ -14,6 +16,9 @@ use super::token::Span;
 use super::tree::{Math, Node};
 use super::val::Val;
 use super::version::Version;
+
+/// A look at a node may take so long, in seconds.
+const LOOKED: f64 = 120.0;
 
 /// Arguments that were seen, and how to complain about them.
 struct Args<'v> {
@@ -224,7 +229,20 @@ impl Machine<'_> {
                 let now = seen(Cow::Borrowed(self.now()), span)?;
                 let age = self.math(Math::Sub, &now, args.get(0), span)?;
                 // Of two whole numbers the difference is whole; an age never is.
-                self.math(Math::Add, &age, &Val::Float(0.0), span)
+                let age = self.math(Math::Add, &age, &Val::Float(0.0), span)?;
+                let Val::Float(seconds) = age else {
+                    return Ok(age);
+                };
+                if seconds >= 0.0 {
+                    Ok(age)
+                } else if seconds > -LOOKED {
+                    // The clock was read before the rest: what happened while we looked is new.
+                    Ok(Val::Float(0.0))
+                } else {
+                    let ahead = format!("a time {:.0} s ahead of the node's own clock", -seconds);
+                    let none = Val::unknown(ReasonKind::Unsupported, ahead);
+                    seen(Cow::Owned(none), span).map(Cow::into_owned)
+                }
             }
             Func::HostOf => Ok(Val::Str(place(args)?.host.into())),
             Func::PortOf => match place(args)?.port {

@@ -174,7 +174,9 @@ functions! {
     "intersection" Intersection Global [List List] First, "intersection(a, b) -> list",
         "The elements of a that are in b.", "intersection([1, 2], [2]) == [2]";
     "age" Age Global [Number] Float, "age(seconds since 1970) -> seconds",
-        "How long ago a time was, by the node's own clock; negative for the future.", "age(now - 5.0) == 5.0";
+        "How long ago a time was, by the clock of the node that it was read on. A time up to two minutes ahead \
+         came while we looked and is 0; one further ahead is an error, as no age can be told of it.",
+        "age(now - 5.0) == 5.0";
     "host_of" HostOf Global [Str] Str, "host_of(url) -> string",
         "The host of a URL or of `host:port`, in lower case, without the brackets of an IPv6 address.",
         "host_of('https://a.example.com:8443/x') == 'a.example.com'";

@@ -101,6 +101,11 @@ impl<'a> Env<'a> {
         self
     }
 
+    /// Another clock than the one that it was made with.
+    pub fn set_now(&mut self, now: impl Into<Val>) {
+        self.now = now.into();
+    }
+
     /// Whether `all()` and `subset()` hold of nothing at all.
     #[must_use]
     pub fn allow_empty(mut self, allow: bool) -> Self {
@@ -144,6 +149,15 @@ impl Expr {
     /// The free variables, `now` among them when it is read by name; in order of appearance.
     pub fn roots(&self) -> &[String] {
         &self.roots
+    }
+
+    /// Whether it asks what time it is: by `now` or `age()`.
+    pub fn reads_clock(&self) -> bool {
+        fn within(node: &tree::Node) -> bool {
+            matches!(node.kind, tree::Kind::Call(func::Func::Age, _, _))
+                || node.children().into_iter().any(within)
+        }
+        self.roots.iter().any(|root| root == "now") || within(&self.root)
     }
 
     /// The paths of everything that is read, sorted: `["ports", "listeners", "*", "port"]`,

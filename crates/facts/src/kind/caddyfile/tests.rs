@@ -102,6 +102,22 @@ fn imports_are_followed_with_a_second_look() {
 }
 
 #[test]
+fn a_hidden_file_beside_the_imported_ones_is_seen() {
+    let folder = folder(
+        "hidden",
+        &[
+            ("config", "import sites/*\n"),
+            ("sites/a", "a.example.com {\n}\n"),
+            ("sites/.a.swp", "b.example.com {\n}\n"),
+        ],
+    );
+    let fact = gather(&folder.join("config"));
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(matches!(fact.hosts, Observed::Unknown(r) if r.detail.contains("/.a.swp is hidden")));
+    assert!(matches!(fact.errors, Observed::Unknown(_)));
+}
+
+#[test]
 fn an_import_of_an_import_stays_unknown() {
     let folder = folder(
         "nested",

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use runproof_model::{Observed, Reason, ReasonKind};
 
-use super::files::{self, Merged};
+use super::files;
 use super::manager::{flag, list, moment, parsed, text};
+use super::merged::Merged;
 use super::{
     Disk, EnvironmentFile, Exec, OF_ENVIRONMENT, OF_TABLE, Problem, Running, Unit, UnitQuery,
     main_pid,
@@ -169,10 +170,7 @@ impl Look<'_> {
     /// The effective user of a unit of the system manager.
     fn user(&self, shown: &Properties) -> Observed<String> {
         match (shown.raw("User"), shown.text("DynamicUser")) {
-            (Some(""), Some("yes")) => Observed::unknown(
-                ReasonKind::Unsupported,
-                "the user is made when the unit starts (DynamicUser=)",
-            ),
+            (Some(""), Some("yes")) => Observed::Unknown(made_at_start()),
             (Some(""), _) => Observed::Known("root".to_owned()),
             (Some(user), _) => Observed::Known(user.to_owned()),
             // A unit that runs nothing has no such property.
@@ -222,19 +220,29 @@ impl Look<'_> {
         };
         merged.as_ref().map(|merged| {
             let (environment, secret_environment) =
-                self.declared(|name| merged.environment.get(name).map(String::as_str).into());
+                self.declared(|name| match merged.environment.get(name) {
+                    None => Observed::Absent,
+                    Some(Some(value)) => Observed::Known(value),
+                    Some(None) => Observed::Unknown(only_the_manager()),
+                });
             let is_service = self.unit.kind() == "service";
             let root = || is_service.then(|| "root".to_owned());
-            let user = merged.user.clone().or_else(root);
-            let group = match (&merged.group, user.as_deref()) {
-                (None, Some("root")) => root(),
-                (group, _) => group.clone(),
+            let made = || match merged.dynamic_user {
+                true => Observed::Unknown(made_at_start()),
+                false => root().into(),
+            };
+            let user: Observed<String> = merged.user.clone().map_or_else(made, Observed::Known);
+            let group = match (&merged.group, &merged.user) {
+                (None, None) => made(),
+                (None, Some(user)) if user == "root" => root().into(),
+                (None, user) if merged.dynamic_user => user.clone().into(),
+                (group, _) => group.clone().into(),
             };
             Disk {
                 fragment_path: files.fragment.clone().unwrap_or_default(),
-                drop_in_paths: files.drop_ins.clone(),
-                user: user.into(),
-                group: group.into(),
+                drop_in_paths: files.drop_in_paths(),
+                user,
+                group,
                 restart: merged
                     .restart
                     .clone()
@@ -249,7 +257,11 @@ impl Look<'_> {
                             Exec {
                                 path: command.path.clone(),
                                 command: argv.join(" "),
-                                argv: Observed::Known(argv),
+                                argv: if command.whole {
+                                    Observed::Known(argv)
+                                } else {
+                                    Observed::Unknown(only_the_manager())
+                                },
                             }
                         })
                         .collect(),
@@ -314,4 +326,18 @@ impl Look<'_> {
             started: proc.and_then(|proc| proc.started),
         })
     }
+}
+
+fn made_at_start() -> Reason {
+    Reason::new(
+        ReasonKind::Unsupported,
+        "the user is made when the unit starts (DynamicUser=)",
+    )
+}
+
+fn only_the_manager() -> Reason {
+    Reason::new(
+        ReasonKind::Unsupported,
+        "it holds a specifier that only the manager can resolve",
+    )
 }

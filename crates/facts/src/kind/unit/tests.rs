@@ -1,3 +1,5 @@
+mod corpus;
+
 use super::*;
 use crate::secret::Key;
 use rstest::rstest;
@@ -249,7 +251,7 @@ fn a_masked_unit_file_is_a_fatal_problem() {
     let answers = rest(FILE).with(manager::ask(&name()), 0, SHOWN).with(
         files::ask(&name()),
         0,
-        format!("um{PATH}\0L/dev/null\0end\0"),
+        format!("um{PATH}\0end\0"),
     );
     let disk = read(&answers).disk;
     let problems = disk.known().unwrap().problems.known().unwrap();

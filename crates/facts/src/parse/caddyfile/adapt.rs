@@ -82,6 +82,7 @@ pub fn adapt(parsed: &Parsed, limits: &Limits) -> Result<Adapted, Reason> {
         .sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
     Ok(Adapted {
         errors: work.errors,
+        unread: unread(parsed),
         global,
         snippets: whole(
             top,
@@ -102,6 +103,23 @@ pub fn adapt(parsed: &Parsed, limits: &Limits) -> Result<Adapted, Reason> {
         hosts,
         duplicate_hosts,
     })
+}
+
+/// Why the server may find mistakes that we do not: text that is missing anywhere.
+fn unread(parsed: &Parsed) -> Option<Reason> {
+    fn within(statements: &[Statement]) -> Option<&Hole> {
+        statements.iter().find_map(|statement| {
+            let block = statement.block.as_deref().unwrap_or_default();
+            statement.hole.as_ref().or_else(|| within(block))
+        })
+    }
+    let global = parsed.global.iter().map(|block| &block.statements);
+    let routes = parsed.routes.iter().map(|route| &route.statements);
+    let sites = parsed.sites.iter().map(|site| &site.statements);
+    let mut blocks = global.chain(routes).chain(sites);
+    let hole = parsed.holes.first();
+    hole.or_else(|| blocks.find_map(|block| within(block)))
+        .map(|hole| hole.reason.clone())
 }
 
 /// A list, unknown when a hole could add to it.
@@ -186,6 +204,18 @@ fn duplicates(parsed: &Parsed, global: &Global, work: &mut Work<'_>) -> Observed
             let Ok(address) = SiteAddress::parse(&token.text) else {
                 continue;
             };
+            // What a placeholder brings may be all of this.
+            let against = match address.scheme.as_str() {
+                "http" => &https,
+                "https" => &http,
+                _ => "",
+            };
+            if !token.env && !address.port.is_empty() && address.port == against {
+                work.problem(
+                    token,
+                    format!("{}: the scheme does not fit the port", token.text),
+                );
+            }
             let text = (&*token.text, bind.clone());
             if texts.contains(&text) {
                 work.problem(token, format!("{} is the address of two sites", token.text));
@@ -290,6 +320,14 @@ impl<'a> Work<'a> {
                 deep.hole.get_or_insert(hole);
                 continue;
             }
+            let name = &statement.name;
+            if depth > 0 && matches!(&*name.text, "bind" | "handle_errors" | "log" | "tls") {
+                let text = &name.text;
+                self.problem(
+                    name,
+                    format!("{text} is of the whole site; it cannot stand in a block within it"),
+                );
+            }
             match &*statement.name.text {
                 "reverse_proxy" | "php_fastcgi" | "forward_auth" => {
                     self.proxy(statement, deep, depth)?;
@@ -384,10 +422,23 @@ fn args(name: &str, args: &[Token]) -> Vec<String> {
         "basic_auth" | "basicauth" => 2,
         _ => usize::MAX,
     };
+    // A query that lets somebody in is told apart by its value, whatever its name is.
+    let is_query = name.starts_with('@')
+        && args
+            .iter()
+            .map(|token| &*token.text)
+            .find(|&word| word != "not")
+            .is_some_and(|word| word == "query");
     let mut mask_next = false;
     args.iter()
         .enumerate()
         .map(|(index, token)| {
+            if is_query && let Some((name, value)) = token.text.split_once('=') {
+                return match value {
+                    "" | "*" => token.text.to_string(),
+                    _ => format!("{}={}", scrub::line(name), scrub::MASK),
+                };
+            }
             let is_path = token.text.starts_with('/');
             let is_placeholder = token.is_env_only();
             let masked = (index >= keep && !is_path && !is_placeholder)

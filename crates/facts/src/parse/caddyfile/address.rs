@@ -127,6 +127,11 @@ impl Dial {
 /// Takes the address of an upstream apart; the message says what is wrong with it.
 pub(super) fn upstream(text: &str) -> Result<Dial, String> {
     let shown = one_line(&scrub::line(text), 120);
+    if text.contains("{args[") {
+        return Err(format!(
+            "upstream {shown}: the import does not give this argument"
+        ));
+    }
     let mut dial = Dial::default();
     if let Some((scheme, rest)) = text.split_once("://") {
         if text.contains('{') {

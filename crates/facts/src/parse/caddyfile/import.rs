@@ -68,8 +68,7 @@ pub fn sort_files<T>(files: &mut [(String, T)]) {
     files.sort_by(|(a, _), (b, _)| a.split('/').cmp(b.split('/')));
 }
 
-/// Whether a path fits a pattern with `*` and `?`, neither of which stands for `/`;
-/// a name with a leading dot fits no pattern that begins with a `*`.
+/// Whether a path fits a pattern with `*` and `?`, neither of which stands for `/`.
 fn fits(pattern: &str, path: &str) -> bool {
     let (mut patterns, mut names) = (pattern.split('/'), path.split('/'));
     loop {
@@ -82,9 +81,6 @@ fn fits(pattern: &str, path: &str) -> bool {
 }
 
 fn fits_name(pattern: &str, name: &str) -> bool {
-    if pattern.starts_with('*') && name.starts_with('.') {
-        return false;
-    }
     // One `*` at the most: what stands before it, and what stands after it.
     let same = |pattern: &str, name: &str| {
         pattern.chars().count() == name.chars().count()
@@ -380,7 +376,7 @@ mod tests {
 
     #[rstest]
     #[case("/a/*.conf", "/a/x.conf", true)]
-    #[case("/a/*", "/a/.x", false)]
+    #[case("/a/*", "/a/.x", true)]
     #[case("/a/*", "/a/b/c", false)]
     #[case("/a/x?", "/a/xy", true)]
     #[case("/*/c", "/a/c", true)]

@@ -11,6 +11,7 @@ use runproof_model::{Reason, ReasonKind};
 
 use super::import::{Chains, Source, Target};
 use super::{Hole, Limits, Problem, Quote, Token, cap, lexer};
+pub(super) use head::DIRECTIVES;
 use head::Head;
 pub use tree::Statement;
 
@@ -293,9 +294,7 @@ impl Parser<'_> {
             Head::Site(addresses) => {
                 let braces = self.cur.as_ref().is_some_and(Token::opens);
                 let statements = self.body(braces)?;
-                if !braces {
-                    self.check_braceless(&statements);
-                }
+                self.check_statements(&statements, braces);
                 self.blocks += 1;
                 self.out.sites.push(Site {
                     addresses,
@@ -315,21 +314,23 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// A site without braces takes all that follows: a second address looks like a directive.
-    fn check_braceless(&mut self, statements: &[Statement]) {
-        for statement in statements {
-            let name = &statement.name;
-            let address = name.text.contains("://")
-                || (name.text.contains(['.', ':']) && !name.text.starts_with('@'));
-            if statement.hole.is_none() && address && !name.env {
-                self.problem(
-                    name,
-                    format!(
-                        "{} stands where a directive should; a second site needs braces around each site",
-                        name.text
-                    ),
-                );
-            }
+    /// An address among the directives is the next site: a brace is missing before it,
+    /// or the site has no braces and takes all that follows.
+    fn check_statements(&mut self, statements: &[Statement], braces: bool) {
+        for name in statements
+            .iter()
+            .filter(|statement| statement.is_like_address())
+            .map(|statement| &statement.name)
+        {
+            let why = if braces {
+                "sites do not stand in each other; close the block of the site before it"
+            } else {
+                "a second site needs braces around each site"
+            };
+            self.problem(
+                name,
+                format!("{} stands where a directive should; {why}", name.text),
+            );
         }
     }
 

@@ -1,3 +1,5 @@
+mod adapted;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -133,7 +135,7 @@ fn an_import_of_files_brings_in_sites_in_the_order_of_their_names() {
         ("/c/sites/b.conf", "b.example.com {\n\trespond b\n}\n"),
         ("/c/sites/a.conf", "a.example.com {\n\timport ../up 81\n}\n"),
         ("/c/up", "reverse_proxy 10.0.2.5:{args[0]}\n"),
-        ("/c/sites/.hidden", "x.example.com {\n}\n"),
+        ("/c/sites/.keep", " \n"),
     ]);
     let adapted = read_with(
         "import sites/*\nc.example.com {\n\timport up 83\n}\n",
@@ -149,6 +151,18 @@ fn an_import_of_files_brings_in_sites_in_the_order_of_their_names() {
     assert_eq!(sites(&adapted)[0].file, "/c/sites/a.conf");
     assert_eq!(sites(&adapted)[2].imports, ["up"]);
     assert!(adapted.imports.iter().all(|import| import.resolved));
+}
+
+#[test]
+fn a_hidden_file_that_only_older_servers_import_is_unknown() {
+    let source = files(&[
+        ("/c/sites/a.conf", "a.example.com {\n}\n"),
+        ("/c/sites/.a.swp", "x.example.com {\n}\n"),
+    ]);
+    let adapted = read_with("import sites/*\n", &source);
+    assert!(matches!(adapted.hosts, Observed::Unknown(r) if r.detail.contains(".a.swp")));
+    let adapted = read_with("import sites/*.conf\n", &source);
+    assert_eq!(adapted.hosts, Observed::Known(vec!["a.example.com".into()]));
 }
 
 #[test]
@@ -174,6 +188,53 @@ fn lines_of_different_imports_never_run_together() {
     let names: Vec<&str> = directives.iter().map(|d| &*d.name).collect();
     assert_eq!(names, ["header", "header", "respond"]);
     assert_eq!(directives[1].args, ["X-B", "b"]);
+}
+
+#[rstest]
+#[case::site_in_site(
+    "a.com {\n\trespond ok\n\tb.com {\n\t}\n}\n",
+    3,
+    "sites do not stand in each other"
+)]
+#[case::site_without_address("{\n\treverse_proxy 10.0.2.5:80\n}\n", 2, "among the global options")]
+#[case::address_in_global("{\n\tb.com:80 {\n\t}\n}\n", 2, "among the global options")]
+#[case::matcher_in_global("{\n\t@m path /\n}\n", 2, "among the global options")]
+#[case::tls_in_handle(
+    "a.com {\n\thandle {\n\t\ttls internal\n\t}\n}\n",
+    3,
+    "of the whole site"
+)]
+#[case::log_in_route("a.com {\n\troute {\n\t\tlog\n\t}\n}\n", 3, "of the whole site")]
+#[case::directive_after_comma("a.com,\nreverse_proxy 10.0.2.5:80\n", 2, "outside of a site")]
+#[case::http_on_the_port_of_https("http://a.com:443 {\n}\n", 1, "does not fit the port")]
+#[case::https_on_the_port_of_http(
+    "{\n\thttp_port 81\n}\nhttps://a.com:81 {\n}\n",
+    4,
+    "does not fit the port"
+)]
+#[case::missing_argument(
+    "(s) {\n\treverse_proxy a:{args[0]}\n}\na.com {\n\timport s\n}\n",
+    2,
+    "does not give this argument"
+)]
+fn what_every_server_refuses_is_a_mistake(
+    #[case] text: &str,
+    #[case] line: u64,
+    #[case] part: &str,
+) {
+    let errors = read(text).errors;
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert_eq!(errors[0].line, line);
+    assert!(errors[0].message.contains(part), "{errors:?}");
+}
+
+#[rstest]
+#[case::log_and_metrics_are_options_too(
+    "{\n\tlog {\n\t\toutput stderr\n\t}\n\tmetrics\n}\na.com {\n\tlog\n}\n"
+)]
+#[case::another_port_for_http("{\n\thttps_port 8443\n}\nhttp://a.com:443 {\n}\n")]
+fn what_every_server_takes_is_none(#[case] text: &str) {
+    assert_eq!(messages(&read(text)), Vec::<String>::new());
 }
 
 /// A source that knows that a file is there but not what stands in it.
@@ -203,6 +264,7 @@ fn what_an_unread_import_could_add_to_is_unknown_and_nothing_else() {
         Observed::Known(vec!["a.com".into(), "b.com".into()])
     );
     assert_eq!(adapted.global.storage, Observed::Absent);
+    assert!(adapted.unread.is_some());
     assert!(!adapted.imports[0].resolved);
 }
 

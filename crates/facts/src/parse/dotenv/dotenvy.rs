@@ -149,7 +149,10 @@ fn assignment(
     } else {
         value(rest, first)?
     };
-    if value.as_deref().is_some_and(|value| value.contains('\0')) {
+    // A name that is already set is not set again, whatever the value holds.
+    let is_set = first.contains_key(key);
+    let holds_nul = value.as_deref().unwrap_or(rest).contains('\0');
+    if !is_set && holds_nul {
         return Err("a value holds a NUL");
     }
     Ok(Some((key.to_owned(), value)))
@@ -308,6 +311,8 @@ mod tests {
     #[case("A=1\nB=a b\nC=2", &[("A", Some("1"))])]
     #[case("A=1\nB\nC=2", &[("A", Some("1"))])]
     #[case("A=1\nB=\\x\nC=2", &[("A", Some("1"))])]
+    #[case("A=1\nB=\0\nC=2", &[("A", Some("1"))])]
+    #[case("A=1\nA=\0\nC=2", &[("A", Some("1")), ("A", Some("\0")), ("C", Some("2"))])]
     fn the_dialect(#[case] text: &str, #[case] expected: &[(&str, Option<&str>)]) {
         let expected: Vec<_> = expected
             .iter()

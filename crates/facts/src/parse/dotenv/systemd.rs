@@ -5,7 +5,7 @@
 //! NUL is refused as a whole.
 
 use super::{Assignment, Malformed, Parsed};
-use crate::parse::systemd::is_variable;
+use crate::parse::systemd::{is_variable, utf8};
 
 /// Parses the content of a file.
 pub fn parse(content: &[u8]) -> Parsed {
@@ -21,11 +21,8 @@ pub fn parse(content: &[u8]) -> Parsed {
     if let Some(at) = content.iter().position(|&b| b == 0) {
         return refused(line_of(at), "a NUL: the whole file is refused");
     }
-    if let Err(error) = std::str::from_utf8(content) {
-        return refused(
-            line_of(error.valid_up_to()),
-            "not UTF-8: the whole file is refused",
-        );
+    if let Err(at) = utf8(content) {
+        return refused(line_of(at), "not UTF-8: the whole file is refused");
     }
     let (mut parsed, swallowing) = scan(content, false);
     if let Some(line) = swallowing {
@@ -39,8 +36,9 @@ pub fn parse(content: &[u8]) -> Parsed {
                 .find(|a| a.key == key)
                 .map(|a| a.value.clone())
         };
-        let keys: std::collections::BTreeSet<String> =
-            parsed.assignments.iter().map(|a| a.key.clone()).collect();
+        // Where the next line opens a quote, even the names that follow are different ones.
+        let both = old.assignments.iter().chain(&parsed.assignments);
+        let keys: std::collections::BTreeSet<String> = both.map(|a| a.key.clone()).collect();
         let doubtful: std::collections::BTreeSet<&String> = keys
             .iter()
             .filter(|key| last(&old, key) != last(&parsed, key))
@@ -48,6 +46,14 @@ pub fn parse(content: &[u8]) -> Parsed {
         for assignment in &mut parsed.assignments {
             if doubtful.contains(&assignment.key) {
                 assignment.value = None;
+            }
+        }
+        for assignment in old.assignments {
+            if last(&parsed, &assignment.key).is_none() {
+                parsed.assignments.push(Assignment {
+                    value: None,
+                    ..assignment
+                });
             }
         }
         parsed.malformed.push(Malformed {
@@ -311,9 +317,22 @@ mod tests {
         assert_eq!(parsed.malformed[0].line, 1);
     }
 
+    #[test]
+    fn a_name_that_only_the_older_reading_has_is_doubtful() {
+        let parsed = parse(b"#c \\\nA ='\nB='\nx'\n");
+        let found: Vec<_> = parsed
+            .assignments
+            .iter()
+            .map(|a| (a.key.as_str(), a.value.clone()))
+            .collect();
+        assert_eq!(found, [("A", None), ("B", None)]);
+    }
+
     #[rstest]
     #[case(b"A=1\nB=\xff\n")]
     #[case(b"A=1\nB=\0\n")]
+    #[case("A=1\nB=\u{fffe}\n".as_bytes())]
+    #[case("A=1\n\u{fdd0}=2\n".as_bytes())]
     fn a_file_that_is_no_text_is_refused_as_a_whole(#[case] content: &[u8]) {
         let parsed = parse(content);
         assert!(parsed.assignments.is_empty());

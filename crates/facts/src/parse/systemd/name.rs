@@ -1,5 +1,4 @@
-//! Names of units: their alphabet, their parts, their drop-in folders, and the
-//! `%` specifiers that stand for them.
+//! Names of units: their alphabet, their parts, and the `%` specifiers that stand for them.
 
 use super::words::unescape;
 
@@ -82,40 +81,10 @@ impl UnitName {
             .map(|(_, instance)| instance)
     }
 
-    /// The template of an instance: `getty@.service`.
-    pub fn template(&self) -> Option<String> {
-        self.instance()
-            .map(|_| format!("{}@.{}", self.prefix(), self.kind()))
-    }
-
-    /// The names whose `.d` folders hold drop-ins of this unit, most specific
-    /// first, without the one for the whole type.
-    pub fn drop_in_names(&self) -> Vec<String> {
-        let mut names = Vec::new();
-        let mut prefix = self.prefix();
-        let mut suffix = "";
-        // A name is 255 bytes at most, so this is a short walk.
-        loop {
-            if let Some(instance) = self.instance() {
-                names.push(format!("{prefix}{suffix}@{instance}.{}", self.kind()));
-                names.push(format!("{prefix}{suffix}@.{}", self.kind()));
-            } else {
-                names.push(format!("{prefix}{suffix}.{}", self.kind()));
-            }
-            let Some(dash) = prefix.trim_end_matches('-').rfind('-') else {
-                return names;
-            };
-            prefix = prefix[..dash].trim_end_matches('-');
-            suffix = "-";
-            if prefix.is_empty() {
-                return names;
-            }
-        }
-    }
-
     /// Resolves the specifiers that the name and the system manager's constants
-    /// decide. The others stay as they are; the second value lists them.
-    pub fn resolve(&self, text: &str) -> (String, Vec<char>) {
+    /// decide. The others stay as they are; the second value lists them. An error is one
+    /// that systemd does not have; only before a letter or digit is a `%` that.
+    pub fn resolve(&self, text: &str) -> Result<(String, Vec<char>), char> {
         let mut out = String::with_capacity(text.len());
         let mut unresolved = Vec::new();
         let mut chars = text.chars();
@@ -131,17 +100,19 @@ impl UnitName {
             match self.specifier(specifier) {
                 Some(value) => out.push_str(&value),
                 None => {
-                    if "aAbBdfHlmMoqsTvVwWyYj".contains(specifier)
-                        && !unresolved.contains(&specifier)
-                    {
-                        unresolved.push(specifier);
+                    if "aAbBdDHlmMoqsvwWyY".contains(specifier) {
+                        if !unresolved.contains(&specifier) {
+                            unresolved.push(specifier);
+                        }
+                    } else if specifier.is_ascii_alphanumeric() {
+                        return Err(specifier);
                     }
                     out.push('%');
                     out.push(specifier);
                 }
             }
         }
-        (out, unresolved)
+        Ok((out, unresolved))
     }
 
     fn specifier(&self, specifier: char) -> Option<String> {
@@ -226,23 +197,15 @@ mod tests {
     }
 
     #[rstest]
-    #[case("foo-bar-baz.service", &["foo-bar-baz.service", "foo-bar-.service", "foo-.service"])]
-    #[case("foo-bar@i-j.service", &["foo-bar@i-j.service", "foo-bar@.service", "foo-@i-j.service", "foo-@.service"])]
-    #[case("foo.service", &["foo.service"])]
-    #[case("-.mount", &["-.mount"])]
-    fn drop_ins_come_from_every_prefix(#[case] name: &str, #[case] names: &[&str]) {
-        assert_eq!(UnitName::new(name).unwrap().drop_in_names(), names);
-    }
-
-    #[rstest]
     #[case(
         "getty@a-b.service",
         "%n %N %p %i %I %f",
         "getty@a-b.service getty@a-b getty a-b a/b /a/b"
     )]
-    #[case("x.service", "100%% %i| %u %h %t %z %", "100% | root /root /run %z %")]
+    #[case("x.service", "100%% %i| %u %h %t %/ %", "100% | root /root /run %/ %")]
     fn specifiers(#[case] name: &str, #[case] text: &str, #[case] resolved: &str) {
-        assert_eq!(UnitName::new(name).unwrap().resolve(text).0, resolved);
+        let unit = UnitName::new(name).unwrap();
+        assert_eq!(unit.resolve(text).unwrap().0, resolved);
     }
 
     #[test]
@@ -250,22 +213,16 @@ mod tests {
         let unit = UnitName::new("x").unwrap();
         assert_eq!(
             unit.resolve("%H %m %H"),
-            ("%H %m %H".to_owned(), vec!['H', 'm'])
+            Ok(("%H %m %H".to_owned(), vec!['H', 'm']))
         );
+        assert_eq!(unit.resolve("%z"), Err('z'));
     }
 
     proptest! {
         #[test]
         fn garbage_never_panics(name in ".{0,60}", text in ".{0,60}") {
             if let Ok(unit) = UnitName::new(&name) {
-                let _ = (unit.drop_in_names(), unit.resolve(&text), unit.template());
-            }
-        }
-
-        #[test]
-        fn dashes_and_at_signs_never_panic(name in "[-@.a]{1,20}") {
-            if let Ok(unit) = UnitName::new(&name) {
-                prop_assert!(unit.drop_in_names().len() < 50);
+                let _ = (unit.instance(), unit.resolve(&text));
             }
         }
     }

@@ -18,7 +18,7 @@ fn environment(text: &str) -> Vec<String> {
     UnitFile::parse(&format!("[Service]\n{text}"))
         .environment(&unit(), &mut Vec::new())
         .iter()
-        .map(|(name, value)| format!("{name}={value}"))
+        .map(|(name, value)| format!("{name}={}", value.as_deref().unwrap_or("?")))
         .collect()
 }
 
@@ -58,6 +58,7 @@ fn the_syntax_of_unit_files(#[case] text: &str, #[case] expected: &[(&str, &str)
 #[case("Environment=A=", &["A="])]
 #[case("Environment=A=\\x01 B=\\r", &["A=\u{1}", "B=\r"])]
 #[case("Environment=A=\\q B=1", &[])]
+#[case("Environment=A=%H B=%z C=%%H D=%/", &["A=?", "C=%H", "D=%/"])]
 #[case("Environment=A=$x \"B=a=b\"", &["A=$x", "B=a=b"])]
 #[case("Environment=A=1 \\\n  B=2 \\\n# no\n  C=3", &["A=1", "B=2", "C=3"])]
 fn assignments_of_the_environment(#[case] text: &str, #[case] expected: &[&str]) {
@@ -72,7 +73,6 @@ fn assignments_of_the_environment(#[case] text: &str, #[case] expected: &[&str])
 #[case("/bin/a \";\" b", &[("/bin/a", "/bin/a|;|b")])]
 #[case("!!/bin/a", &[("/bin/a", "/bin/a")])]
 #[case("+:/bin/a $X ${Y}", &[("/bin/a", "/bin/a|$X|${Y}")])]
-#[case("|/bin/a", &[("/bin/a", "/bin/a")])]
 #[case("sleep 5 \"a b\" \\x41", &[("sleep", "sleep|5|a b|A")])]
 #[case("/bin//./a un\\qk %n %%", &[("/bin/a", "/bin//./a|un\\qk|a.service|%")])]
 fn command_lines(#[case] text: &str, #[case] expected: &[(&str, &str)]) {
@@ -95,7 +95,9 @@ fn command_lines(#[case] text: &str, #[case] expected: &[(&str, &str)]) {
 #[case("/bin/a 'b")]
 #[case("bin/a b")]
 #[case("/bin/")]
-#[case("-")]
+#[case("@")]
+#[case("/bin/a %z")]
+#[case("|/bin/a")]
 #[case("@/bin/a")]
 #[case("\\q")]
 fn a_command_that_systemd_refuses_is_a_fatal_problem(#[case] text: &str) {
@@ -110,6 +112,55 @@ fn a_command_that_systemd_refuses_is_a_fatal_problem(#[case] text: &str) {
             .iter()
             .any(|problem| problem.fatal && problem.line == 2)
     );
+}
+
+#[rstest]
+#[case("-")]
+#[case("-bin/a")]
+#[case("-/bin/a 'b")]
+#[case("'/bin/a b")]
+fn a_command_that_systemd_ignores_is_no_fatal_problem(#[case] text: &str) {
+    let file = UnitFile::parse(&format!("[Service]\nExecStart={text}\nExecStart=/bin/b\n"));
+    let mut problems = Vec::new();
+    let commands = file.commands("ExecStart", &unit(), &mut problems);
+    assert_eq!(commands.len(), 1);
+    assert!(problems.iter().all(|problem| !problem.fatal));
+    assert_eq!(problems[0].line, 2);
+}
+
+#[rstest]
+#[case("nobody", true)]
+#[case("1000", true)]
+#[case("bad user", true)]
+#[case("ünï", true)]
+#[case("0x", true)]
+#[case("65535", false)]
+#[case("4294967295", false)]
+#[case("-1", false)]
+#[case("..", false)]
+#[case("a:b", false)]
+#[case("a/b", false)]
+#[case("", false)]
+fn accounts_are_what_systemd_takes_for_them(#[case] name: &str, #[case] valid: bool) {
+    assert_eq!(is_account(name), valid);
+}
+
+#[test]
+fn a_command_that_is_taken_back_later_is_refused_all_the_same() {
+    let file = UnitFile::parse("[Service]\nExecStart=/bin/\nExecStart=\nExecStart=/bin/b\n");
+    let mut problems = Vec::new();
+    let commands = file.commands("ExecStart", &unit(), &mut problems);
+    assert_eq!(commands.len(), 1);
+    assert!(problems.iter().any(|problem| problem.fatal));
+}
+
+#[test]
+fn a_line_that_is_no_text_ends_the_file() {
+    let file = UnitFile::parse_bytes("/x", b"[Service]\nA=1\nB=\xff\nC=3\n# \xff\n");
+    assert_eq!(file.entries.len(), 1);
+    assert!(file.problems[0].fatal);
+    let file = UnitFile::parse_bytes("/x", b"# \xff\n[Service]\nA=1\n");
+    assert_eq!((file.entries.len(), file.problems.len()), (1, 0));
 }
 
 #[test]

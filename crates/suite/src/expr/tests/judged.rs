@@ -186,6 +186,17 @@ fn nothing_may_be_enough_when_the_suite_says_so() {
     }
 }
 
+#[rstest]
+#[case("age(1000.0) < 1.0", Verdict::Pass)]
+#[case("age(1119.0) == 0.0", Verdict::Pass)]
+#[case("age(1121.0) < 10.0", Verdict::Error)]
+#[case("age(1121.0) > 10.0", Verdict::Error)]
+#[case("age(900.0) == 100.0", Verdict::Pass)]
+fn a_time_ahead_of_the_clock_has_no_age(#[case] source: &str, #[case] verdict: Verdict) {
+    let outcome = Expr::compile(source).unwrap().evaluate(&Env::new(1000.0));
+    assert_eq!((outcome.verdict, outcome.defect), (verdict, false));
+}
+
 #[test]
 fn without_the_nodes_clock_an_age_is_unknown() {
     let clock = Val::Unknown(Arc::new(runproof_model::Reason::new(

@@ -4,7 +4,7 @@ use runproof_model::{Observed, Reason};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::parser::{Parsed, Statement};
+use super::super::parser::{DIRECTIVES, Parsed, Statement};
 use super::{Work, args, from_env, whole};
 
 /// The global options. An option that is not set is absent; one that is set twice has
@@ -193,8 +193,20 @@ fn storage(statement: &Statement) -> Storage {
 
 /// What the server would refuse.
 fn check(statements: &[Statement], work: &mut Work<'_>) {
+    // Directives whose names are those of options, too.
+    const BOTH: [&str; 3] = ["log", "metrics", "tracing"];
     for statement in statements {
         let name = &statement.name;
+        let of_site = DIRECTIVES.contains(&&*name.text) && !BOTH.contains(&&*name.text);
+        if of_site || statement.is_like_address() || name.text.starts_with('@') {
+            work.problem(
+                name,
+                format!(
+                    "{} stands among the global options; it belongs into a site, which needs an address before its block",
+                    name.text
+                ),
+            );
+        }
         match &*name.text {
             "auto_https" => {
                 if statement.args.is_empty() {

@@ -1,6 +1,6 @@
 //! What is said of a file, in the form in which facts carry it.
 
-use runproof_model::Observed;
+use runproof_model::{Observed, Reason};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,8 @@ use super::Global;
 pub struct Adapted {
     /// What is wrong with it, by file and line.
     pub errors: Vec<Problem>,
+    /// Why there may be more wrong with it: text that we do not have.
+    pub unread: Option<Reason>,
     /// Its global options.
     pub global: Global,
     /// Its snippets.

@@ -184,6 +184,15 @@ impl Parser<'_> {
                 Target::File(_) => false,
             };
             if hidden && skips_hidden {
+                let empty = text.as_ref().is_ok_and(|text| text.trim().is_empty());
+                if !empty {
+                    let why =
+                        format!("{path} is hidden: older servers import it, newer ones do not");
+                    let reason = Reason::new(ReasonKind::Unsupported, why);
+                    let path: Rc<str> = path.into();
+                    let hole = hole_token(&path, 1, reason);
+                    groups.push((path, [hole].into()));
+                }
                 continue;
             }
             let path: Rc<str> = path.into();

@@ -8,7 +8,7 @@ use super::super::{Quote, Token};
 use super::{Parser, env_hole};
 
 /// The directives of a stock build: they cannot be the address of a site.
-const DIRECTIVES: &[&str] = &[
+pub(in super::super) const DIRECTIVES: &[&str] = &[
     "abort",
     "acme_server",
     "basic_auth",
@@ -148,7 +148,9 @@ impl Parser<'_> {
             );
             return true;
         }
-        if keys.is_empty() && self.is_new_line() && DIRECTIVES.contains(&&*text) {
+        // After a comma, too: a list of addresses that was not finished takes the next line in.
+        let first = keys.is_empty() || *expecting;
+        if first && self.is_new_line() && DIRECTIVES.contains(&&*text) {
             self.problem(
                 token,
                 format!("directive {text} stands outside of a site; put it into a site's block"),

@@ -32,6 +32,15 @@ impl Statement {
             hole,
         }
     }
+
+    /// Whether its first word is an address and can be no directive or option.
+    pub(in super::super) fn is_like_address(&self) -> bool {
+        let name = &self.name;
+        self.hole.is_none()
+            && !name.env
+            && !name.text.starts_with('@')
+            && name.text.contains(['.', ':'])
+    }
 }
 
 /// The statements that `words` form; braces that do not match were noted before.
