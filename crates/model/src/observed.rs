@@ -237,7 +237,7 @@ impl ReasonKind {
             Self::Unsupported => "in a form that cannot be read",
             Self::Interrupted => "interrupted",
             Self::NotRecorded => "not in the recording",
-            Self::NotAllowed => "not allowed by the site file",
+            Self::NotAllowed => "not allowed to be read",
             Self::Failed => "probe failed",
             Self::Defect => "defect of runproof",
         }
