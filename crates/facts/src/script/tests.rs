@@ -151,7 +151,9 @@ fn looks_in_one_shell_say_what_guarded_looks_say() {
                 Ask::Run(_) => format!("{:?}", output.answers.run(ask).map_err(|r| r.kind)),
                 Ask::Stat { .. } => format!("{:?}", output.answers.stat(ask)),
                 Ask::List { .. } => format!("{:?}", output.answers.list(ask)),
-                _ => format!("{:?}", output.answers.bytes(ask)),
+                Ask::Read { .. } | Ask::Slice { .. } | Ask::Digest { .. } | Ask::Instance => {
+                    format!("{:?}", output.answers.bytes(ask))
+                }
             })
             .collect::<Vec<_>>()
     };
