@@ -240,7 +240,7 @@ impl ReasonKind {
             Self::Interrupted => "interrupted",
             Self::NotRecorded => "not in the recording",
             Self::NotAsked => "not looked at",
-            Self::NotAllowed => "not allowed by the site file",
+            Self::NotAllowed => "not allowed to be read",
             Self::Failed => "probe failed",
             Self::Defect => "defect of runproof",
         }

@@ -1,11 +1,23 @@
 //! The words that every format uses for the same thing.
 
-use runproof_model::Finding;
+use runproof_model::{Finding, Report, Verdict};
 
 use crate::clean;
 
+/// What the exit code of a report means, in a few words.
+pub fn exit_of(report: &Report) -> &'static str {
+    let checked = |finding: &Finding| finding.verdict != Verdict::Skip;
+    match report.exit_code {
+        // One selector of several matched nothing: the others did.
+        3 if report.findings.iter().any(checked) => {
+            "of what was asked for, a part was not checked: a selector selects nothing"
+        }
+        code => exit_meaning(code),
+    }
+}
+
 /// What an exit code means, in a few words.
-pub fn exit_meaning(code: u8) -> &'static str {
+fn exit_meaning(code: u8) -> &'static str {
     match code {
         0 => "all that gates holds",
         1 => "a gated finding fails",

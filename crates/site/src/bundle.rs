@@ -22,7 +22,7 @@ use crate::random;
 /// The name and version of the recorded form.
 pub const FORMAT: &str = "runproof.bundle/1";
 /// The largest bundle that is read, in bytes.
-const CAP: u64 = 256 << 20;
+const CAP: u64 = 64 << 20;
 
 /// Evidence and the site that it was taken from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -139,7 +139,7 @@ impl Bundle {
         Ok(bundle)
     }
 
-    /// Reads a bundle from a regular file of at most 256 MiB.
+    /// Reads a bundle from a regular file of at most 64 MiB.
     ///
     /// # Errors
     /// When the file cannot be read or is no bundle of this version.
@@ -159,14 +159,14 @@ impl Bundle {
             return Err(refuse("not a regular file"));
         }
         if meta.len() > CAP {
-            return Err(refuse("larger than 256 MiB"));
+            return Err(refuse("larger than 64 MiB"));
         }
         let mut text = Vec::new();
         File::open(path)
             .and_then(|file| file.take(CAP + 1).read_to_end(&mut text))
             .map_err(io)?;
         if text.len() as u64 > CAP {
-            return Err(refuse("larger than 256 MiB"));
+            return Err(refuse("larger than 64 MiB"));
         }
         Self::parse(&name, &text)
     }

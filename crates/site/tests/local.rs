@@ -191,7 +191,7 @@ fn the_plan_shows_what_would_run_where_and_as_whom_without_touching_anything() {
     assert!(system.script.contains("B=BOUNDARY\n") && system.script.contains("'/a b'"));
     assert!(!system.script.contains("/etc/shadow"));
     assert_eq!(system.looks[0], "stat '/a b'");
-    assert!(system.looks[1].contains("not allowed by the site file"));
+    assert!(system.looks[1].contains("not allowed to be read"));
     assert_eq!(system.looks[3], "run show ui.service");
     assert!(plans[0].how.contains("sudo -n sh -c"), "{}", plans[0].how);
 }

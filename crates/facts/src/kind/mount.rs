@@ -14,8 +14,14 @@ use crate::quote::sh;
 
 const TABLE: &str = "/proc/self/mountinfo";
 
-/// The canonical path, and the size of the file system that holds it.
-const TEXT: &str = r#"p=$(readlink -f -- "$1"); echo "path $p"
+/// The canonical path, and the size of the file system that holds it. Where an automount
+/// waits for somebody to come by, nobody comes by: both would mount.
+const TEXT: &str = r#"a=
+while read -r x x x x m r; do case "${1%/}/" in "${m%/}/"*)
+  case $r in *' - autofs '*) a=$m ;; *) a= ;; esac ;;
+esac; done </proc/self/mountinfo
+[ -z "$a" ] || { echo "waits $a"; exit 0; }
+p=$(readlink -f -- "$1"); echo "path $p"
 stat -f -c 'fs %S %b %f %a %c %d' -- "$1""#;
 
 /// Which path.
@@ -81,6 +87,12 @@ fn room(answers: &Answers, path: &str) -> Observed<Room> {
         Ok(ran) => ran,
         Err(reason) => return Observed::Unknown(reason),
     };
+    if let Some(point) = after(&ran.out, "waits") {
+        return Observed::unknown(
+            ReasonKind::Unsupported,
+            format!("an automount waits at {point}, and a look must not trigger it"),
+        );
+    }
     let Some(line) = after(&ran.out, "fs") else {
         let said = ran.out.trim_end().lines().last().unwrap_or_default();
         return if said.ends_with("No such file or directory") || said.ends_with("Not a directory") {
@@ -220,6 +232,41 @@ mod tests {
     }
 
     const SOME: &str = "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 ro,discard\n30 22 0:25 / /opt/data rw,nosuid,noexec - zfs tank/data rw\n";
+
+    #[test]
+    fn an_automount_that_waits_is_not_triggered() {
+        let table =
+            "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n30 22 0:25 / /net rw - autofs systemd-1 rw\n";
+        let mount = seen("/net", table, "waits /net\n");
+        assert_eq!(mount.fstype, Observed::Known("autofs".into()));
+        assert!(matches!(mount.size_bytes, Observed::Unknown(r) if r.detail.contains("trigger")));
+    }
+
+    #[rstest]
+    #[case("/net/x", "waits /net")]
+    #[case("/net/b/x", "path /net/b/x")]
+    #[case("/network", "path /network")]
+    fn the_look_stops_before_an_automount(#[case] path: &str, #[case] said: &str) {
+        let folder = std::env::temp_dir().join(format!(
+            "runproof-auto-{}{}",
+            std::process::id(),
+            path.len()
+        ));
+        std::fs::write(
+            &folder,
+            "1 0 8:1 / / rw - ext4 x rw\n2 1 0:9 / /net rw - autofs y rw\n3 2 0:9 / /net/b rw - nfs z rw\n",
+        )
+        .unwrap();
+        let text = TEXT.replace("/proc/self/mountinfo", folder.to_str().unwrap());
+        let output = std::process::Command::new("sh")
+            .args(["-c", &text, "x", path])
+            .output()
+            .unwrap();
+        std::fs::remove_file(&folder).unwrap();
+        let out = String::from_utf8(output.stdout).unwrap();
+        assert!(out.starts_with(said.split('/').next().unwrap()), "{out}");
+        assert_eq!(out.starts_with("waits"), said.starts_with("waits"), "{out}");
+    }
 
     #[test]
     fn a_mount_point_is_described() {

@@ -259,8 +259,14 @@ mod tests {
     #[rstest]
     #[case::getent_says_no("getent 2 \nid 1 id: 'svc': no such user\n", "absent")]
     #[case::getent_of_this_node("getent 2 \nnss passwd: files systemd\n", "absent")]
-    #[case::getent_passes_over_a_dead_source("getent 2 \nnss passwd: files sss\n", "in a form that cannot be read")]
-    #[case::getent_and_nsswitch_closed("getent 2 \nnss unreadable\n", "in a form that cannot be read")]
+    #[case::getent_passes_over_a_dead_source(
+        "getent 2 \nnss passwd: files sss\n",
+        "in a form that cannot be read"
+    )]
+    #[case::getent_and_nsswitch_closed(
+        "getent 2 \nnss unreadable\n",
+        "in a form that cannot be read"
+    )]
     #[case::getent_fails("getent 3 \n", "probe failed")]
     #[case::getent_hung("getent 124 \n", "probe failed")]
     #[case::files_only("files\nnss passwd:  files\npasswd-read yes\n", "absent")]

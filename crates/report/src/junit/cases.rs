@@ -65,7 +65,7 @@ pub(super) fn plan(report: &Report, nodes: &BTreeMap<&str, &NodeRecord>, limit: 
     let mut notes = Vec::new();
     if report.exit_code == runproof_model::ExitCode::NothingChecked.code() {
         // A document without a red case reads as success where nobody looks at exit codes.
-        cases.push(own("nothing-checked", "nothing was checked".to_owned()));
+        cases.push(own("nothing-checked", words::exit_of(report).to_owned()));
     }
     shrink(&mut cases, limit, &mut notes);
     make_unique(&mut cases);

@@ -131,7 +131,7 @@ pub(super) fn suite_output(
         clean::line(&report.profile, 80),
         report.duration_s,
         report.exit_code,
-        words::exit_meaning(report.exit_code)
+        words::exit_of(report)
     ));
     if !time_known {
         lines.push(

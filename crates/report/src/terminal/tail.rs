@@ -10,7 +10,7 @@ use super::fold::is_document_defect;
 use super::page::Page;
 use crate::clean;
 use crate::paint::Role;
-use crate::words::exit_meaning;
+use crate::words::exit_of;
 
 /// More groups of skips are counted.
 const REASONS: usize = 20;
@@ -235,7 +235,7 @@ fn summary(page: &mut Page, report: &Report) {
     let words = format!(
         "{} - exit {code}: {}{aside}",
         counts.join(", "),
-        exit_meaning(code)
+        exit_of(report)
     );
     page.line(0, role, &words);
 }

@@ -244,6 +244,18 @@ impl Machine<'_> {
                     seen(Cow::Owned(none), span).map(Cow::into_owned)
                 }
             }
+            Func::SeenSince => {
+                let missing = self.math(Math::Sub, args.get(0), args.get(1), span)?;
+                let missing = self.math(Math::Add, &missing, &Val::Float(0.0), span)?;
+                if let Val::Float(missing) = missing
+                    && missing > 0.0
+                {
+                    let why = format!("what was read begins {missing:.0} s too late");
+                    let none = Val::unknown(ReasonKind::CapReached, why);
+                    return seen(Cow::Owned(none), span).map(Cow::into_owned);
+                }
+                Ok(Val::Bool(true))
+            }
             Func::HostOf => Ok(Val::Str(place(args)?.host.into())),
             Func::PortOf => match place(args)?.port {
                 Some(port) => Ok(Val::Int(i64::from(port))),

@@ -48,6 +48,7 @@ pub(super) enum Func {
     Without,
     Intersection,
     Age,
+    SeenSince,
     HostOf,
     PortOf,
 }
@@ -177,6 +178,10 @@ functions! {
         "How long ago a time was, by the clock of the node that it was read on. A time up to two minutes ahead \
          came while we looked and is 0; one further ahead is an error, as no age can be told of it.",
         "age(now - 5.0) == 5.0";
+    "seen_since" SeenSince Global [Number Number] Bool, "seen_since(first, time) -> bool",
+        "True when what was read of a log begins at a time or before it, and an error when it begins later: of \
+         what was not read nothing can be said. Usually behind `!log.truncated_head ||`.",
+        "seen_since(now - 5.0, now)";
     "host_of" HostOf Global [Str] Str, "host_of(url) -> string",
         "The host of a URL or of `host:port`, in lower case, without the brackets of an IPv6 address.",
         "host_of('https://a.example.com:8443/x') == 'a.example.com'";

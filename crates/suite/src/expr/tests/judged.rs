@@ -197,6 +197,16 @@ fn a_time_ahead_of_the_clock_has_no_age(#[case] source: &str, #[case] verdict: V
     assert_eq!((outcome.verdict, outcome.defect), (verdict, false));
 }
 
+#[rstest]
+#[case("seen_since(5.0, 5.0)", Verdict::Pass)]
+#[case("seen_since(6, 5)", Verdict::Error)]
+#[case("true || seen_since(6.0, 5.0)", Verdict::Pass)]
+#[case("seen_since(6.0, 5.0) && 1 == 2", Verdict::Fail)]
+fn what_was_not_read_says_nothing(#[case] source: &str, #[case] verdict: Verdict) {
+    let outcome = Expr::compile(source).unwrap().evaluate(&Env::new(0.0));
+    assert_eq!((outcome.verdict, outcome.defect), (verdict, false));
+}
+
 #[test]
 fn without_the_nodes_clock_an_age_is_unknown() {
     let clock = Val::Unknown(Arc::new(runproof_model::Reason::new(
