@@ -11,8 +11,11 @@ fn main() -> io::Result<()> {
     let manifest = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let testenv = manifest.join("../../testenv").canonicalize()?;
     let mut files = Vec::new();
-    for part in ["roles", "images", "bin"] {
+    for part in ["roles", "images"] {
         collect(&testenv.join(part), &mut files)?;
+    }
+    files.push(testenv.join("bin/images"));
+    for part in ["roles", "images", "bin/images"] {
         println!("cargo::rerun-if-changed=../../testenv/{part}");
     }
     files.sort();

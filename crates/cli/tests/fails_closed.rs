@@ -229,12 +229,12 @@ fn on_docker_a_node_that_stops_in_mid_run_leaves_errors_and_the_others_go_on() {
 #[test]
 fn on_incus_the_wrong_host_is_refused_before_any_node_is_looked_at() {
     let site = TestSite::up(Engine::Incus, "incus", &["system"]);
-    let text = std::fs::read_to_string(site.file()).unwrap();
     for identity in [
         "{ hostname: prod-host.example.com }",
         "{ subnet: 10.99.99.0/24 }",
     ] {
-        std::fs::write(site.file(), format!("{text}identity: {identity}\n")).unwrap();
+        let text = site.with_line("identity:", &format!("identity: {identity}"));
+        std::fs::write(site.file(), text).unwrap();
         let checked = site.check(&[]);
         assert_eq!(checked.code, 2, "{}", checked.stderr);
         assert_eq!(checked.roots("pass"), Vec::<String>::new());
@@ -249,6 +249,7 @@ fn on_incus_the_wrong_host_is_refused_before_any_node_is_looked_at() {
 #[test]
 fn on_incus_a_role_that_the_site_file_leaves_out_is_an_error() {
     let site = TestSite::up(Engine::Incus, "incus", &["drive"]);
+    std::fs::write(site.file(), site.with_line("  system:", "")).unwrap();
     let checked = site.check(&["--id", UNIT]);
     assert_unestablished(&checked, UNIT, "system");
 }
@@ -256,15 +257,8 @@ fn on_incus_a_role_that_the_site_file_leaves_out_is_an_error() {
 #[test]
 fn on_docker_a_node_without_a_shell_or_without_existence_is_an_error() {
     let site = TestSite::up(Engine::Docker, "incus", &["drive"]);
-    let text = std::fs::read_to_string(site.file()).unwrap();
-    std::fs::write(
-        site.file(),
-        format!("{text}\n").replace(
-            "nodes:",
-            &format!("nodes:\n  system: {}-nobody", site.prefix),
-        ),
-    )
-    .unwrap();
+    let nobody = format!("  system: {}-nobody", site.prefix);
+    std::fs::write(site.file(), site.with_line("  system:", &nobody)).unwrap();
     assert_unestablished(&site.check(&["--id", UNIT]), UNIT, "no such node");
     site.sh("drive", "rm /bin/sh");
     let checked = site.check(&["--id", "drive-unit-drive"]);

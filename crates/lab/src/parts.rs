@@ -54,9 +54,10 @@ impl Parts {
 
     fn from_folder(folder: &Path) -> Result<Self, LabError> {
         let mut files = BTreeMap::new();
-        for part in ["roles", "images", "bin"] {
+        for part in ["roles", "images"] {
             read(folder, &folder.join(part), &mut files)?;
         }
+        read_one(folder, &folder.join("bin/images"), &mut files)?;
         Ok(Self(files))
     }
 
@@ -84,17 +85,25 @@ fn read(root: &Path, folder: &Path, files: &mut BTreeMap<String, File>) -> Resul
     let entries = fs::read_dir(folder).map_err(|e| io(folder, &e))?;
     for entry in entries {
         let path: PathBuf = entry.map_err(|e| io(folder, &e))?.path();
-        let about = fs::metadata(&path).map_err(|e| io(&path, &e))?;
-        if about.is_dir() {
+        if path.is_dir() {
             read(root, &path, files)?;
-        } else if let Ok(name) = path.strip_prefix(root) {
-            let file = File {
-                runs: about.permissions().mode() & 0o100 != 0,
-                bytes: fs::read(&path).map_err(|e| io(&path, &e))?,
-            };
-            files.insert(name.display().to_string(), file);
+        } else {
+            read_one(root, &path, files)?;
         }
     }
+    Ok(())
+}
+
+fn read_one(root: &Path, path: &Path, files: &mut BTreeMap<String, File>) -> Result<(), LabError> {
+    let Ok(name) = path.strip_prefix(root) else {
+        return Ok(());
+    };
+    let about = fs::metadata(path).map_err(|e| io(path, &e))?;
+    let file = File {
+        runs: about.permissions().mode() & 0o100 != 0,
+        bytes: fs::read(path).map_err(|e| io(path, &e))?,
+    };
+    files.insert(name.display().to_string(), file);
     Ok(())
 }
 

@@ -201,20 +201,20 @@ impl TestSite {
 
     /// A copy of the site file in which the nodes are reached in another way.
     pub fn reached_by(&self, name: &str, reach: &str) -> PathBuf {
-        let text = std::fs::read_to_string(self.file()).unwrap();
-        let lines: Vec<String> = text
-            .lines()
-            .map(|line| {
-                if line.starts_with("reach:") {
-                    format!("reach: {reach}")
-                } else {
-                    line.to_owned()
-                }
-            })
-            .collect();
         let file = self.sites().join(format!("{name}.yaml"));
-        std::fs::write(&file, lines.join("\n") + "\n").unwrap();
+        std::fs::write(&file, self.with_line("reach:", &format!("reach: {reach}"))).unwrap();
         file
+    }
+
+    /// The site file with another line in the place of the one that begins so; an empty one leaves it out.
+    pub fn with_line(&self, begins: &str, line: &str) -> String {
+        let text = std::fs::read_to_string(self.file()).unwrap();
+        let lines: Vec<&str> = text
+            .lines()
+            .map(|old| if old.starts_with(begins) { line } else { old })
+            .filter(|line| !line.is_empty())
+            .collect();
+        lines.join("\n") + "\n"
     }
 }
 
