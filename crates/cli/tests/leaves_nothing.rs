@@ -17,11 +17,12 @@ use common::{Engine, TestSite, runproof};
 const ROLES: [&str; 3] = ["system", "proxy", "drive"];
 
 /// Everything that a look could change: the files with mode, owner, size, both times and digest,
-/// the processes but this script's own, the rules without their counters, the units, the modules.
+/// but for the logs of the services themselves (botserver logs every scan of its drive), the
+/// processes but this script's own, the rules without their counters, the units, the modules.
 const SNAPSHOT: &str = r#"
 roots='/etc /opt /root /home /tmp /usr /var'
-find $roots -xdev \( -path /var/log -o -path /var/cache/apt \) -prune -o -printf '%p %y %m %U %G %s %T@ %C@ %l\n' | sort
-find /etc /opt /root /home /tmp /var -xdev \( -path /var/log -o -path /var/cache/apt \) -prune -o -type f -exec sha256sum {} + | sort -k2
+find $roots -xdev \( -path /var/log -o -path /var/cache/apt -o -path /opt/gbo/logs \) -prune -o -printf '%p %y %m %U %G %s %T@ %C@ %l\n' | sort
+find /etc /opt /root /home /tmp /var -xdev \( -path /var/log -o -path /var/cache/apt -o -path /opt/gbo/logs \) -prune -o -type f -exec sha256sum {} + | sort -k2
 find /run /dev/shm -xdev \( -path '/run/systemd/journal' -o -path '/run/log' -o -path '/run/systemd/units' -o -path '/run/udev' \) -prune -o -printf '%p %y %m %U %G\n' | sort
 echo processes
 for p in /proc/[0-9]*; do

@@ -70,7 +70,7 @@ fn on_incus_the_runner_the_database_and_the_name_server_are_judged_for_real() {
     let (fails, checked) = red();
     assert_eq!(fails, ["ct-alm-ci-runner@alm-ci"]);
     assert!(
-        checked.message("ct-alm-ci-runner").contains("8088"),
+        checked.message("ct-alm-ci-runner").contains("0.0.0.0"),
         "{}",
         checked.message("ct-alm-ci-runner")
     );
