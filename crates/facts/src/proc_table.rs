@@ -33,8 +33,10 @@ exec 3>&1
 e=$(exec head -v -c 65536 /proc/self/stat /proc/self/status /proc/self/mountinfo /etc/passwd /proc/[0-9]*/stat /proc/[0-9]*/status /proc/[0-9]*/cgroup 2>&1 >&3)
 printf '\n==> errors <==\n%s\n\n==> end <==\n' "$e""#;
 
-const PROGRAMS: &str = r"QUOTING_STYLE=c stat -c '%u %U %N' /proc/[0-9]*/exe 2>/dev/null
-printf '\n==> end <==\n'";
+/// The numbers at the end tell a process that has ended since from one that hides its program.
+const PROGRAMS: &str = r#"QUOTING_STYLE=c stat -c '%u %U %N' /proc/[0-9]*/exe 2>/dev/null
+set -- /proc/[0-9]*
+printf '\n==> left <==\n%s\n\n==> end <==\n' "$*""#;
 
 const ARGUMENTS: &str = r"head -v -c 32768 /proc/[0-9]*/cmdline 2>/dev/null
 printf '\n==> end <==\n'";
@@ -165,9 +167,21 @@ fn parse(
     };
     let epoch = now.zip(start).map(|(now, start)| now - ticks(start));
 
-    let programs = programs.as_deref().map_err(Clone::clone).and_then(whole);
-    let names = files.user_names(programs.as_deref().unwrap_or_default());
-    let mut exes = programs.and_then(parse_exe);
+    let programs = programs
+        .as_deref()
+        .map_err(Clone::clone)
+        .and_then(whole)
+        .and_then(|text| {
+            text.split_once("\n==> left <==\n")
+                .ok_or_else(|| garbled("a part is missing"))
+        });
+    let names = files.user_names(programs.as_ref().map_or("", |(exe, _)| exe));
+    let left: Option<HashSet<u32>> = programs.as_ref().ok().map(|(_, left)| {
+        left.split_whitespace()
+            .filter_map(|path| path.strip_prefix("/proc/")?.parse().ok())
+            .collect()
+    });
+    let mut exes = programs.and_then(|(exe, _)| parse_exe(exe));
     let mut argvs = arguments
         .as_deref()
         .map_err(Clone::clone)
@@ -182,6 +196,9 @@ fn parse(
         let Some(status) = files.status.get(&pid) else {
             continue;
         };
+        if left.as_ref().is_some_and(|left| !left.contains(&pid)) {
+            continue;
+        }
         let uid = effective_uid(status).ok_or_else(|| garbled("a status has no Uid"))?;
         let no_program = stat.flags & KERNEL_THREAD != 0 || matches!(stat.state, 'Z' | 'X' | 'x');
         let exe = if no_program {

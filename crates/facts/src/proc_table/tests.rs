@@ -30,7 +30,7 @@ fn output(cmdlines: &str) -> String {
          ==> /proc/1/cgroup <==\n0::/init.scope\n\n==> /proc/12/cgroup <==\n0::/system.slice/botserver.service\n\
          \n==> errors <==\n\n\
          \n==> end <==\n{BETWEEN}0 root \"/proc/1/exe\" -> \"/usr/lib/systemd/systemd\"\n1000 gbuser \"/proc/12/exe\"\n\
-         \n==> end <==\n{BETWEEN}{cmdlines}\n==> end <==\n",
+         \n==> left <==\n/proc/1 /proc/12\n\n==> end <==\n{BETWEEN}{cmdlines}\n==> end <==\n",
         stat(99, "head", 98, 5000),
         status("head", 0),
         stat(1, "systemd", 0, 100),
@@ -101,6 +101,20 @@ fn a_table_that_may_lack_something_is_unknown(
 ) {
     let out = output(HONEST).replacen(from, to, 1);
     assert_eq!(parse(&out).unwrap_err().kind, kind);
+}
+
+#[test]
+fn a_process_that_ended_between_two_looks_is_no_hidden_one() {
+    let gone = output(HONEST)
+        .replacen("1000 gbuser \"/proc/12/exe\"\n", "", 1)
+        .replacen("/proc/1 /proc/12\n", "/proc/1\n", 1);
+    let pids = |out: &str| -> Vec<u32> { parse(out).unwrap().iter().map(|p| p.pid).collect() };
+    assert_eq!(pids(&gone), [1]);
+    // One that is still there and shows no program is not dropped.
+    let hidden = output(HONEST).replacen("1000 gbuser \"/proc/12/exe\"\n", "", 1);
+    assert_eq!(pids(&hidden), [1, 12]);
+    let exe = &parse(&hidden).unwrap()[1].exe;
+    assert!(matches!(exe, Observed::Unknown(r) if r.kind == ReasonKind::Hidden));
 }
 
 #[test]

@@ -184,7 +184,10 @@ struct Started {
 fn pieces(channel: Channel, wrap: fn(Bytes) -> Said) -> BoxStream<'static, Said> {
     Box::pin(
         channel
-            .map(|message| piece(Some(message)))
+            .map(|message| match piece(Some(message)) {
+                Piece::Bytes(bytes) => Some(bytes),
+                Piece::End | Piece::Broken(_) => None,
+            })
             .take_while(|bytes| std::future::ready(bytes.is_some()))
             .filter_map(move |bytes| std::future::ready(bytes.map(wrap))),
     )
@@ -235,29 +238,55 @@ async fn relay(
     let send = send.unwrap_or_else(|_| ());
     tokio::pin!(send);
     let (mut sending, mut out_open, mut err_open) = (true, true, true);
+    let mut broken = None;
     while out_open || err_open {
         tokio::select! {
             () = &mut send, if sending => sending = false,
             message = output.next(), if out_open => match piece(message) {
-                Some(bytes) => sink.out(&bytes)?,
-                None => out_open = false,
+                Piece::Bytes(bytes) => sink.out(&bytes)?,
+                Piece::End => out_open = false,
+                Piece::Broken(why) => {
+                    broken = Some(why);
+                    out_open = false;
+                }
             },
             message = error.next(), if err_open => match piece(message) {
-                Some(bytes) => sink.err(&bytes),
-                None => err_open = false,
+                Piece::Bytes(bytes) => sink.err(&bytes),
+                // What was said on it is worth a word, its end is not.
+                Piece::End | Piece::Broken(_) => err_open = false,
             },
         }
     }
-    Ok(())
+    match broken {
+        // An exit code would make a part of an answer look like the whole.
+        Some(why) => Err(Trouble::new(
+            ReasonKind::Unreachable,
+            format!("the engine cut the output off: {why}"),
+        )
+        .passing()),
+        None => Ok(()),
+    }
 }
 
-/// The bytes of a message; none when the stream has ended.
-fn piece(message: Option<Result<Message, tokio_tungstenite::tungstenite::Error>>) -> Option<Bytes> {
+/// What a channel hands over.
+enum Piece {
+    Bytes(Bytes),
+    /// The daemon says that there is no more.
+    End,
+    /// It ended without that word.
+    Broken(String),
+}
+
+fn piece(message: Option<Result<Message, tokio_tungstenite::tungstenite::Error>>) -> Piece {
     match message {
-        Some(Ok(Message::Binary(bytes))) => Some(bytes),
-        Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Some(Bytes::new()),
+        Some(Ok(Message::Binary(bytes))) => Piece::Bytes(bytes),
+        Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {
+            Piece::Bytes(Bytes::new())
+        }
         // A text message is the daemon's word for the end of output.
-        Some(Ok(Message::Text(_) | Message::Close(_)) | Err(_)) | None => None,
+        Some(Ok(Message::Text(_) | Message::Close(_))) => Piece::End,
+        Some(Err(error)) => Piece::Broken(error.to_string()),
+        None => Piece::Broken("no word of an end".to_owned()),
     }
 }
 
