@@ -243,7 +243,7 @@ impl Making<'_> {
             .await?;
         record.complete = true;
         let known: Vec<String> = Roles::known()?.into_keys().collect();
-        site_file::write(self.folder, &record, &known)?;
+        site_file::write(self.folder, &record, &known, &secrets)?;
         record.write(self.folder)?;
         Ok(record)
     }

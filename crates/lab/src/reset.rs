@@ -108,7 +108,7 @@ pub async fn reset(
         .run(&mut record, &mut secrets, &again, &folder)
         .await?;
     let known: Vec<String> = Roles::known()?.into_keys().collect();
-    site_file::write(&folder, &record, &known)?;
+    site_file::write(&folder, &record, &known, &secrets)?;
     record.complete = true;
     record.write(&folder)?;
     drop(held);

@@ -2,17 +2,35 @@
 
 use crate::error::LabError;
 use crate::record::Record;
-use crate::secrets::word;
+use crate::secrets::{Secrets, word};
 use crate::state::Folder;
 
 /// The file of the fingerprints' key, beside the site file.
 const KEY: &str = "fingerprint.key";
 
-/// Writes the site file and, once, the key of its fingerprints.
-pub(crate) fn write(folder: &Folder, record: &Record, known: &[String]) -> Result<(), LabError> {
+/// The password of the account that may read every database, beside the site file.
+const AUDITOR: &str = "auditor.password";
+/// The role whose node has that account.
+const TABLES: &str = "tables";
+
+/// Writes the site file, what it names and, once, the key of its fingerprints.
+pub(crate) fn write(
+    folder: &Folder,
+    record: &Record,
+    known: &[String],
+    secrets: &Secrets,
+) -> Result<(), LabError> {
     let key = folder.path().join("sites").join(KEY);
     if !key.exists() {
         folder.write(&key, format!("{}\n", word(32)?).as_bytes())?;
+    }
+    if record.nodes.contains_key(TABLES)
+        && let Some((_, password)) = secrets
+            .iter()
+            .find(|(name, _)| *name == "LAB_DB_ADMIN_PASSWORD")
+    {
+        let file = folder.path().join("sites").join(AUDITOR);
+        folder.write(&file, password.as_bytes())?;
     }
     folder.write(&folder.site_file(), text(record, known).as_bytes())
 }
@@ -55,5 +73,10 @@ fn text(record: &Record, known: &[String]) -> String {
         .map(|(role, _)| role.as_str())
         .collect();
     lines.push(format!("standins: [{}]", standins.join(", ")));
+    if record.nodes.contains_key(TABLES) {
+        lines.push(format!(
+            "credentials: {{ auditor: {{ user: auditor, password_file: {AUDITOR} }} }}"
+        ));
+    }
     lines.join("\n") + "\n"
 }

@@ -9,6 +9,7 @@ use crate::names::Role;
 pub const CREDENTIALS: &[&str] = &[
     "vault",
     "tables",
+    "auditor",
     "drive",
     "cache",
     "directory",
@@ -32,6 +33,10 @@ pub struct Credentials {
     /// PostgreSQL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tables: Option<PasswordLogin>,
+    /// An account of PostgreSQL that may read every database, the forge's among them; that of
+    /// `tables` when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auditor: Option<PasswordLogin>,
     /// The store of objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drive: Option<KeyLogin>,
@@ -132,6 +137,10 @@ impl Credentials {
                 self.tables.as_mut().map(|one| &mut one.password_file),
             ),
             (
+                "credentials.auditor.password_file",
+                self.auditor.as_mut().map(|one| &mut one.password_file),
+            ),
+            (
                 "credentials.drive.secret_file",
                 self.drive.as_mut().map(|one| &mut one.secret_file),
             ),
@@ -205,6 +214,7 @@ impl Credentials {
             |env| format!("{} on {}", env.path, env.on),
         );
         own.unwrap_or_else(|| match name {
+            "auditor" => self.origin("tables"),
             "vault" => format!("VAULT_TOKEN in {env}"),
             "directory" => "/opt/gbo/conf/directory/admin-pat.txt on directory".to_owned(),
             "alm" | "vectordb" | "llm" => {
@@ -237,13 +247,14 @@ mod tests {
             )
         );
         assert!(own.origin("alm").contains("credentials.alm"));
+        assert_eq!(own.origin("auditor"), own.origin("tables"));
     }
 
     #[test]
     fn every_named_file_is_found() {
         let mut all: Credentials = serde_json::from_value(serde_json::json!({
             "vault": {"token_file": "a"}, "tables": {"password_file": "b"},
-            "drive": {"access_key": "k", "secret_file": "c"}, "cache": {"password_file": "d"},
+            "auditor": {"password_file": "b"}, "drive": {"access_key": "k", "secret_file": "c"}, "cache": {"password_file": "d"},
             "directory": {"pat_file": "e"}, "alm": {"token_file": "f"},
             "vectordb": {"token_file": "g"}, "llm": {"token_file": "h"},
         }))

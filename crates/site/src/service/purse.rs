@@ -68,18 +68,21 @@ impl Desk<'_> {
         let own = &self.session.site.credentials;
         match name {
             "vault" => Ok(Login::secret(self.access().await?.token.clone())),
-            "tables" => match &own.tables {
-                Some(login) => {
-                    let secret = local(&login.password_file)?;
-                    let user = login.user.clone().unwrap_or_else(|| "gbuser".to_owned());
-                    Ok(Login {
-                        user: Zeroizing::new(user),
-                        secret,
-                        database: None,
-                    })
+            "tables" | "auditor" => {
+                let auditor = own.auditor.as_ref().filter(|_| name == "auditor");
+                match auditor.or(own.tables.as_ref()) {
+                    Some(login) => {
+                        let secret = local(&login.password_file)?;
+                        let user = login.user.clone().unwrap_or_else(|| "gbuser".to_owned());
+                        Ok(Login {
+                            user: Zeroizing::new(user),
+                            secret,
+                            database: None,
+                        })
+                    }
+                    None => self.stored("tables", Some("username"), "password").await,
                 }
-                None => self.stored(name, Some("username"), "password").await,
-            },
+            }
             "drive" => match &own.drive {
                 Some(login) => Ok(Login {
                     user: Zeroizing::new(login.access_key.clone()),

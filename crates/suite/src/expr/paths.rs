@@ -17,9 +17,13 @@ pub(super) fn paths(root: &Node) -> Vec<Vec<String>> {
 }
 
 /// The paths of everything that is read with all that is below it, sorted. What a loop goes
-/// through is not, only what is read of its elements.
+/// through is not, only what is read of its elements; what is looked up in by a key or an
+/// index that is not written out is.
 pub(super) fn values(root: &Node) -> Vec<Vec<String>> {
-    Reader::of(root).found.into_iter().collect()
+    let reader = Reader::of(root);
+    let mut found = reader.found;
+    found.extend(reader.looked_up);
+    found.into_iter().collect()
 }
 
 type Path = Vec<String>;
@@ -28,6 +32,8 @@ struct Reader {
     found: BTreeSet<Path>,
     /// What loops go through.
     ranges: BTreeSet<Path>,
+    /// What is looked up in by a computed key or index.
+    looked_up: BTreeSet<Path>,
     /// Where the elements of the loops come from, when that is one place.
     locals: Vec<Option<Path>>,
 }
@@ -37,6 +43,7 @@ impl Reader {
         let mut reader = Self {
             found: BTreeSet::new(),
             ranges: BTreeSet::new(),
+            looked_up: BTreeSet::new(),
             locals: Vec::new(),
         };
         reader.read(root);
@@ -70,6 +77,9 @@ impl Reader {
                     self.read(index);
                 }
                 let mut path = self.place(of)?;
+                if index.literal().is_none() {
+                    self.looked_up.insert(path.clone());
+                }
                 path.push(index.literal().unwrap_or(ANY).to_owned());
                 Some(path)
             }

@@ -264,6 +264,7 @@ fn what_is_no_expression_is_refused_with_its_place(
 #[case::filtered_and_counted("f.xs.filter(x, x.a).size() == 1", &["f.xs", "f.xs.*.a"])]
 #[case::presence("has(f.a)", &["f.a"])]
 #[case::key("f.m['k'] == 1", &["f.m.k"])]
+#[case::computed_key("f.m[string(g.k)].z == 1", &["f.m", "f.m.*.z", "g.k"])]
 #[case::least("min(f.xs) > 1", &["f.xs", "f.xs.*"])]
 fn values_are_what_is_read_with_all_that_is_below(#[case] source: &str, #[case] expected: &[&str]) {
     let expr = Expr::compile(source).unwrap();
