@@ -17,12 +17,12 @@ use runproof_facts::quote::sh;
 use runproof_model::ReasonKind;
 use runproof_model::site::Engine;
 use serde_json::{Value, json};
-use tokio::net::UnixStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use super::incus_json::{described, listed};
+use super::lenient::Lenient;
 use super::rest::Rest;
 use super::{Backend, Listed};
 use crate::dial::pipe::{Feed, Pipe, Said};
@@ -37,7 +37,7 @@ const CHUNK: usize = 64 << 10;
 const EXIT_TIME: Duration = Duration::from_secs(10);
 
 /// One standard stream of an exec.
-pub(crate) type Channel = WebSocketStream<UnixStream>;
+pub(crate) type Channel = WebSocketStream<Lenient>;
 
 /// The daemon.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ impl Incus {
     }
 
     async fn channel(&self, operation: &str, secret: &str) -> Result<Channel, Trouble> {
-        let stream = self.rest.connect().await?;
+        let stream = Lenient(self.rest.connect().await?);
         let url = format!(
             "ws://engine/1.0/operations/{operation}/websocket?project={}&secret={secret}",
             self.project

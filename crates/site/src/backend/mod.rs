@@ -17,6 +17,7 @@ pub(crate) mod docker;
 pub(crate) mod docker_json;
 pub(crate) mod incus;
 pub(crate) mod incus_json;
+mod lenient;
 pub(crate) mod rest;
 
 /// An engine, entered by one door.

@@ -76,6 +76,15 @@ impl Place {
         }))
     }
 
+    /// How many questions are asked of a site at once; one may need two streams at a time.
+    pub fn turns(host: &Host) -> usize {
+        if host.is_here() {
+            OPEN_AT_ONCE
+        } else {
+            OPEN_BEHIND_SSH / 2
+        }
+    }
+
     /// The way to run something there.
     pub fn reached(&self) -> Reached<'_> {
         Reached {

@@ -11,7 +11,7 @@ use runproof_facts::answer::Answer;
 use runproof_facts::service::{Endpoint, Service, ServiceAsk, Vantage};
 use runproof_model::{Observed, Reason, ReasonKind};
 use serde::Serialize;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::{Mutex, OnceCell, Semaphore};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
@@ -55,6 +55,9 @@ pub(crate) struct Desk<'a> {
     purse: Purse,
     roots: OnceCell<Arc<Roots>>,
     files: Files,
+    /// Who may ask: a question's time begins when it has its turn, for behind ssh
+    /// the streams of many questions at once would wait longer for each other than any may take.
+    turns: Semaphore,
 }
 
 impl<'a> Desk<'a> {
@@ -65,6 +68,7 @@ impl<'a> Desk<'a> {
             purse: Purse::default(),
             roots: OnceCell::new(),
             files: Mutex::new(HashMap::new()),
+            turns: Semaphore::new(Place::turns(&session.door.host)),
         }
     }
 
@@ -80,7 +84,10 @@ impl<'a> Desk<'a> {
         tokio::select! {
             biased;
             () = stop.cancelled() => Answer::Missing(Reason::new(ReasonKind::Interrupted, "the run was stopped")),
-            answer = tokio::time::timeout(time, self.collect(&place, ask)) => answer.unwrap_or_else(|_| {
+            answer = async {
+                let _turn = self.turns.acquire().await;
+                tokio::time::timeout(time, self.collect(&place, ask)).await
+            } => answer.unwrap_or_else(|_| {
                 let detail = format!("no end after {} s", time.as_secs_f64());
                 Answer::Missing(Reason::new(ReasonKind::Timeout, detail))
             }),
