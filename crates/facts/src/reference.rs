@@ -286,7 +286,7 @@ fn the_reference_of_facts_is_that_of_the_code() {
             writeln!(text, "{long}\n").unwrap();
         }
         text.push_str("| query | type | default | what |\n|---|---|---|---|\n");
-        query_rows(&mut text, kind.name, &kind.query_schema());
+        query_rows(&mut text, kind.name, kind.query_schema());
         text.push_str("\n| fact | type | observed | what |\n|---|---|---|---|\n");
         fact_rows(&mut text, "", fact.as_object().unwrap(), 0);
         let by_hand = kind.probe(&absolute(sample(kind.name))).unwrap().by_hand();

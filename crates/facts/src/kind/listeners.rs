@@ -206,7 +206,5 @@ fn socket(
     }
 }
 
-/// The process that a socket belongs to.
-
 #[cfg(test)]
 mod tests;

@@ -27,7 +27,7 @@ fn unheard<T>(sent: Poll<io::Result<T>>, instead: T) -> Poll<io::Result<T>> {
         {
             Poll::Ready(Ok(instead))
         }
-        sent => sent,
+        sent @ (Poll::Ready(_) | Poll::Pending) => sent,
     }
 }
 
