@@ -24,6 +24,8 @@ const CMDLINE_CAP: usize = 32_768;
 const TICKS: f64 = 100.0;
 /// `PF_KTHREAD` of the kernel: a thread of its own, without program and command line.
 const KERNEL_THREAD: u64 = 0x0020_0000;
+/// `PF_EXITING` of the kernel: a process that has begun to end, and may have let go of its program.
+const EXITING: u64 = 0x0000_0004;
 /// `CAP_SYS_PTRACE`, which sees through `hidepid`.
 const CAP_SYS_PTRACE: u32 = 19;
 
@@ -33,10 +35,12 @@ exec 3>&1
 e=$(exec head -v -c 65536 /proc/self/stat /proc/self/status /proc/self/mountinfo /etc/passwd /proc/[0-9]*/stat /proc/[0-9]*/status /proc/[0-9]*/cgroup 2>&1 >&3)
 printf '\n==> errors <==\n%s\n\n==> end <==\n' "$e""#;
 
-/// The numbers at the end tell a process that has ended since from one that hides its program.
-const PROGRAMS: &str = r#"QUOTING_STYLE=c stat -c '%u %U %N' /proc/[0-9]*/exe 2>/dev/null
-set -- /proc/[0-9]*
-printf '\n==> left <==\n%s\n\n==> end <==\n' "$*""#;
+/// What is read again at the end tells a process that has ended since, or is about to, from one
+/// that hides its program.
+const PROGRAMS: &str = r"QUOTING_STYLE=c stat -c '%u %U %N' /proc/[0-9]*/exe 2>/dev/null
+printf '\n==> what is left <==\n'
+head -v -c 65536 /proc/[0-9]*/stat 2>/dev/null
+printf '\n==> end <==\n'";
 
 const ARGUMENTS: &str = r"head -v -c 32768 /proc/[0-9]*/cmdline 2>/dev/null
 printf '\n==> end <==\n'";
@@ -172,13 +176,17 @@ fn parse(
         .map_err(Clone::clone)
         .and_then(whole)
         .and_then(|text| {
-            text.split_once("\n==> left <==\n")
+            // A name can hold the mark, which is longer than what a stat line can hold.
+            text.rsplit_once("\n==> what is left <==\n")
                 .ok_or_else(|| garbled("a part is missing"))
         });
     let names = files.user_names(programs.as_ref().map_or("", |(exe, _)| exe));
-    let left: Option<HashSet<u32>> = programs.as_ref().ok().map(|(_, left)| {
-        left.split_whitespace()
-            .filter_map(|path| path.strip_prefix("/proc/")?.parse().ok())
+    let left: Option<HashMap<u32, Stat<'_>>> = programs.as_ref().ok().map(|(_, left)| {
+        headed(left)
+            .filter_map(|(path, text)| match process_file(path)? {
+                (pid, "stat") => Some((pid, parse_stat(text)?)),
+                _ => None,
+            })
             .collect()
     });
     let mut exes = programs.and_then(|(exe, _)| parse_exe(exe));
@@ -196,11 +204,16 @@ fn parse(
         let Some(status) = files.status.get(&pid) else {
             continue;
         };
-        if left.as_ref().is_some_and(|left| !left.contains(&pid)) {
-            continue;
-        }
+        let later = match &left {
+            Some(left) => match left.get(&pid) {
+                Some(later) if later.start == stat.start => Some(later),
+                // Gone, or its number is another's by now.
+                _ => continue,
+            },
+            None => None,
+        };
         let uid = effective_uid(status).ok_or_else(|| garbled("a status has no Uid"))?;
-        let no_program = stat.flags & KERNEL_THREAD != 0 || matches!(stat.state, 'Z' | 'X' | 'x');
+        let no_program = stat.has_no_program() || later.is_some_and(Stat::has_no_program);
         let exe = if no_program {
             Observed::Absent
         } else {
@@ -407,6 +420,13 @@ struct Stat<'a> {
     ppid: u32,
     flags: u64,
     start: u64,
+}
+
+impl Stat<'_> {
+    /// Whether it is a thread of the kernel, or at its end.
+    fn has_no_program(&self) -> bool {
+        self.flags & (KERNEL_THREAD | EXITING) != 0 || matches!(self.state, 'Z' | 'X' | 'x')
+    }
 }
 
 /// `12 (name) S 1 …`; the name may hold anything, so it ends at the last parenthesis.

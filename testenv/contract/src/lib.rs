@@ -9,10 +9,11 @@
     reason = "a test that cannot start its service has to say so loudly"
 )]
 
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 /// How long anything may take before it counts as hanging.
@@ -96,10 +97,17 @@ fn player(name: &str) -> Command {
 
 /// A port of loopback that nobody listens on.
 pub fn port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
+    // Below what the kernel gives to outgoing connections, and each test's process in a
+    // place of its own: nobody takes the port between this and its server's start.
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    (0..1000)
+        .map(|_| std::process::id() * 16 + NEXT.fetch_add(1, Ordering::Relaxed))
+        .filter_map(|number| u16::try_from(10_240 + number % 20_000).ok())
+        .find(|&port| {
+            TcpListener::bind(("127.0.0.1", port)).is_ok()
+                && UdpSocket::bind(("127.0.0.1", port)).is_ok()
+        })
         .expect("loopback has a free port")
-        .port()
 }
 
 /// A folder that goes when the test does.
@@ -109,8 +117,8 @@ impl Folder {
     /// An empty one.
     #[expect(clippy::new_without_default, reason = "it touches the disk")]
     pub fn new() -> Self {
-        static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder =
             std::env::temp_dir().join(format!("runproof-contract-{}-{count}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder can be made");

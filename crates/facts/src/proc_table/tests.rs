@@ -30,13 +30,15 @@ fn output(cmdlines: &str) -> String {
          ==> /proc/1/cgroup <==\n0::/init.scope\n\n==> /proc/12/cgroup <==\n0::/system.slice/botserver.service\n\
          \n==> errors <==\n\n\
          \n==> end <==\n{BETWEEN}0 root \"/proc/1/exe\" -> \"/usr/lib/systemd/systemd\"\n1000 gbuser \"/proc/12/exe\"\n\
-         \n==> left <==\n/proc/1 /proc/12\n\n==> end <==\n{BETWEEN}{cmdlines}\n==> end <==\n",
+         \n==> what is left <==\n==> /proc/1/stat <==\n{}\n==> /proc/12/stat <==\n{}\n\n==> end <==\n{BETWEEN}{cmdlines}\n==> end <==\n",
         stat(99, "head", 98, 5000),
         status("head", 0),
         stat(1, "systemd", 0, 100),
         stat(12, "a) S 9 (b", 1, 4000),
         status("systemd", 0),
         status("a) S 9 (b", 1000),
+        stat(1, "systemd", 0, 100),
+        stat(12, "a) S 9 (b", 1, 4000),
     )
 }
 
@@ -103,18 +105,43 @@ fn a_table_that_may_lack_something_is_unknown(
     assert_eq!(parse(&out).unwrap_err().kind, kind);
 }
 
+/// The process 12 as the second look has it, in place of what the first had.
+fn later(out: &str, then: &str) -> String {
+    let mark = "\n==> what is left <==\n";
+    let (before, after) = out.split_once(mark).unwrap();
+    let line = after
+        .lines()
+        .find(|line| line.starts_with("12 ("))
+        .unwrap();
+    format!("{before}{mark}{}", after.replacen(line, then, 1))
+}
+
+#[rstest]
+#[case::gone("", &[1])]
+#[case::its_number_is_anothers("12 (new) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 9000 0", &[1])]
+#[case::a_zombie("12 (a) S 9 (b) Z 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4000 0", &[1, 12])]
+#[case::letting_go("12 (a) S 9 (b) R 1 1 1 0 -1 4 0 0 0 0 0 0 0 0 20 0 1 0 4000 0", &[1, 12])]
+fn a_process_that_ended_between_two_looks_is_no_hidden_one(
+    #[case] then: &str,
+    #[case] pids: &[u32],
+) {
+    let ended = later(
+        &output(HONEST).replacen("1000 gbuser \"/proc/12/exe\"\n", "", 1),
+        then,
+    );
+    let table = parse(&ended).unwrap();
+    assert_eq!(table.iter().map(|p| p.pid).collect::<Vec<_>>(), pids);
+    for proc in table.iter().filter(|proc| proc.pid == 12) {
+        assert_eq!(proc.exe, Observed::Absent);
+    }
+}
+
 #[test]
-fn a_process_that_ended_between_two_looks_is_no_hidden_one() {
-    let gone = output(HONEST)
-        .replacen("1000 gbuser \"/proc/12/exe\"\n", "", 1)
-        .replacen("/proc/1 /proc/12\n", "/proc/1\n", 1);
-    let pids = |out: &str| -> Vec<u32> { parse(out).unwrap().iter().map(|p| p.pid).collect() };
-    assert_eq!(pids(&gone), [1]);
-    // One that is still there and shows no program is not dropped.
+fn a_process_that_is_still_there_and_shows_no_program_hides_it() {
     let hidden = output(HONEST).replacen("1000 gbuser \"/proc/12/exe\"\n", "", 1);
-    assert_eq!(pids(&hidden), [1, 12]);
-    let exe = &parse(&hidden).unwrap()[1].exe;
-    assert!(matches!(exe, Observed::Unknown(r) if r.kind == ReasonKind::Hidden));
+    let table = parse(&hidden).unwrap();
+    assert_eq!(table.len(), 2);
+    assert!(matches!(&table[1].exe, Observed::Unknown(r) if r.kind == ReasonKind::Hidden));
 }
 
 #[test]

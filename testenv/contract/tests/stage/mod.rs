@@ -12,7 +12,6 @@ pub mod container;
 pub mod storage;
 pub mod vault;
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -121,10 +120,7 @@ pub fn listens(port: u16) {
 }
 
 /// A port that nobody uses at the moment.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
+pub use runproof_contract::port as free_port;
 
 /// An HTTP client, and the TLS under it.
 pub fn http() -> reqwest::Client {
