@@ -75,3 +75,57 @@ fn on_incus_the_runner_the_database_and_the_name_server_are_judged_for_real() {
         checked.message("ct-alm-ci-runner")
     );
 }
+
+/// Whoever reads nothing but states is given them from the manager's list; what that does not
+/// hold is shown. Both have to say the same of every unit.
+#[test]
+fn on_incus_the_states_of_units_are_those_that_the_manager_shows() {
+    let site = TestSite::up(Engine::Incus, "incus", &["tables"]);
+    let listed = site.sh(
+        "tables",
+        "systemctl list-unit-files --no-legend --no-pager | cut -d' ' -f1 | grep -v '@\\.' | head -60",
+    );
+    // One that no file makes, another name of one, and one that is not there.
+    let more = [
+        "-.mount",
+        "dbus-org.freedesktop.login1.service",
+        "nothing.service",
+    ];
+    let units: Vec<&str> = listed.lines().chain(more).collect();
+    let suites = site.folder.path().join("suites");
+    std::fs::create_dir_all(suites.join("profiles")).unwrap();
+    let mut suite = String::from("suite: states\ninvariants:\n");
+    for (at, unit) in units.iter().enumerate() {
+        let shown = site.sh(
+            "tables",
+            &format!("systemctl show --value -p LoadState,ActiveState,SubState -- '{unit}'"),
+        );
+        let mut words = shown.split_whitespace();
+        let mut word = || words.next().unwrap().to_owned();
+        let (load, active, sub) = (word(), word(), word());
+        let expect = if load == "not-found" {
+            "!u.exists".to_owned()
+        } else {
+            format!(
+                "u.load_state == \"{load}\" && u.active_state == \"{active}\" && u.sub_state == \"{sub}\""
+            )
+        };
+        suite.push_str(&format!(
+            "  - id: unit-{at}\n    title: a unit\n    profiles: [states]\n    severity: low\n    on: tables\n    facts: {{ u: {{ unit: '{unit}' }} }}\n    expect: '{expect}'\n    why: compared with what the manager shows\n    sources: []\n"
+        ));
+    }
+    std::fs::write(suites.join("states.yaml"), suite).unwrap();
+    std::fs::write(
+        suites.join("profiles/states.yaml"),
+        "profile: states\ntitle: one node\nundocumented: a comparison\nroles:\n  required: [tables]\n  optional: [vault, system]\nparameters: {}\n",
+    )
+    .unwrap();
+    let file = site.folder.path().join("states-site.yaml");
+    std::fs::write(&file, site.with_line("profile:", "profile: states")).unwrap();
+    let checked = site.check_as(&file, &["--suites", suites.to_str().unwrap()]);
+    assert_eq!(checked.roots("fail"), Vec::<String>::new());
+    assert_eq!(checked.roots("error"), Vec::<String>::new());
+    assert_eq!(checked.code, 0, "{}", checked.stderr);
+    let findings = checked.report["findings"].as_array().unwrap();
+    assert_eq!(findings.len(), units.len());
+}

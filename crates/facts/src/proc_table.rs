@@ -10,6 +10,11 @@
 //! - [`Part::Arguments`]: `cmdline` is the process's own text. When a header occurs twice
 //!   or out of order, somebody forged it and no command line is believed.
 
+mod arguments;
+mod cgroup;
+mod programs;
+mod stat;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use runproof_model::{Observed, Reason, ReasonKind};
@@ -18,14 +23,10 @@ use crate::answer::Answers;
 use crate::ask::{Ask, Command};
 use crate::reads;
 
-/// The most bytes that are taken of one `cmdline`; the text below says the same.
-const CMDLINE_CAP: usize = 32_768;
+use stat::Stat;
+
 /// Clock ticks per second in `/proc`: 100 on every architecture that we know nodes of.
 const TICKS: f64 = 100.0;
-/// `PF_KTHREAD` of the kernel: a thread of its own, without program and command line.
-const KERNEL_THREAD: u64 = 0x0020_0000;
-/// `PF_EXITING` of the kernel: a process that has begun to end, and may have let go of its program.
-const EXITING: u64 = 0x0000_0004;
 /// `CAP_SYS_PTRACE`, which sees through `hidepid`.
 const CAP_SYS_PTRACE: u32 = 19;
 
@@ -166,7 +167,7 @@ fn parse(
         pid => pid
             .parse()
             .ok()
-            .and_then(|pid: u32| parse_stat(files.stat.get(&pid)?))
+            .and_then(|pid: u32| stat::parse(files.stat.get(&pid)?))
             .map(|stat| stat.start),
     };
     let epoch = now.zip(start).map(|(now, start)| now - ticks(start));
@@ -184,19 +185,19 @@ fn parse(
     let left: Option<HashMap<u32, Stat<'_>>> = programs.as_ref().ok().map(|(_, left)| {
         headed(left)
             .filter_map(|(path, text)| match process_file(path)? {
-                (pid, "stat") => Some((pid, parse_stat(text)?)),
+                (pid, "stat") => Some((pid, stat::parse(text)?)),
                 _ => None,
             })
             .collect()
     });
-    let mut exes = programs.and_then(|(exe, _)| parse_exe(exe));
+    let mut exes = programs.and_then(|(exe, _)| programs::parse(exe));
     let mut argvs = arguments
         .as_deref()
         .map_err(Clone::clone)
-        .and_then(|text| parse_argv(whole(text)?));
+        .and_then(|text| arguments::parse(whole(text)?));
     let mut table = Vec::with_capacity(files.stat.len());
     for (&pid, text) in &files.stat {
-        let stat = parse_stat(text).ok_or_else(|| garbled("a stat line makes no sense"))?;
+        let stat = stat::parse(text).ok_or_else(|| garbled("a stat line makes no sense"))?;
         if stat.pid != pid {
             return Err(garbled("a stat line has another process's number"));
         }
@@ -236,7 +237,7 @@ fn parse(
             }
         };
         let (cgroup, unit) = match files.cgroup.get(&pid) {
-            Some(text) => parse_cgroup(text),
+            Some(text) => cgroup::parse(text),
             None => (
                 Observed::unknown(ReasonKind::Failed, "no control group was shown"),
                 Observed::unknown(ReasonKind::Failed, "no control group was shown"),
@@ -315,7 +316,7 @@ impl<'a> Files<'a> {
         let stat = self
             .own
             .get("/proc/self/stat")
-            .and_then(|text| parse_stat(text))
+            .and_then(|text| stat::parse(text))
             .ok_or_else(|| {
                 let first = errors.lines().next().unwrap_or("no process was shown");
                 Reason::new(ReasonKind::Failed, format!("table of processes: {first}"))
@@ -413,37 +414,6 @@ fn process_file(path: &str) -> Option<(u32, &str)> {
     Some((pid.parse().ok()?, file))
 }
 
-struct Stat<'a> {
-    pid: u32,
-    name: &'a str,
-    state: char,
-    ppid: u32,
-    flags: u64,
-    start: u64,
-}
-
-impl Stat<'_> {
-    /// Whether it is a thread of the kernel, or at its end.
-    fn has_no_program(&self) -> bool {
-        self.flags & (KERNEL_THREAD | EXITING) != 0 || matches!(self.state, 'Z' | 'X' | 'x')
-    }
-}
-
-/// `12 (name) S 1 …`; the name may hold anything, so it ends at the last parenthesis.
-fn parse_stat(text: &str) -> Option<Stat<'_>> {
-    let (pid, rest) = text.split_once(" (")?;
-    let (name, rest) = rest.rsplit_once(") ")?;
-    let fields: Vec<&str> = rest.split_whitespace().collect();
-    Some(Stat {
-        pid: pid.trim().parse().ok()?,
-        name,
-        state: fields.first()?.chars().next()?,
-        ppid: fields.get(1)?.parse().ok()?,
-        flags: fields.get(6)?.parse().ok()?,
-        start: fields.get(19)?.parse().ok()?,
-    })
-}
-
 fn effective_uid(status: &str) -> Option<u32> {
     status
         .lines()
@@ -452,169 +422,6 @@ fn effective_uid(status: &str) -> Option<u32> {
         .nth(1)?
         .parse()
         .ok()
-}
-
-/// Lines of `0 root "/proc/1/exe" -> "/usr/bin/x"`: a link that could not be
-/// read has no arrow. Raw names (busybox) are believed when each number comes once.
-fn parse_exe(text: &str) -> Result<HashMap<u32, Option<String>>, Reason> {
-    let mut map = HashMap::new();
-    for line in text.lines() {
-        let Some(names) = line.splitn(3, ' ').nth(2) else {
-            continue;
-        };
-        let (link, target) = match names.split_once(" -> ") {
-            Some((link, target)) => (link, Some(target)),
-            None => (names, None),
-        };
-        let Some((pid, "exe")) = process_file(link.trim_matches(['"', '\''])) else {
-            continue;
-        };
-        let target = match target {
-            Some(target) => {
-                Some(unquote(target).ok_or_else(|| garbled("a name that ends nowhere"))?)
-            }
-            None => None,
-        };
-        if map.insert(pid, target).is_some() {
-            return Err(garbled("two programs for one process"));
-        }
-    }
-    Ok(map)
-}
-
-/// A name as `stat` quotes it: `"C style"`, `'shell style'` or raw between apostrophes.
-fn unquote(name: &str) -> Option<String> {
-    if let Some(inner) = name.strip_prefix('"') {
-        let inner = inner.strip_suffix('"')?;
-        if !inner.contains('\\') {
-            return Some(inner.to_owned());
-        }
-        let mut bytes = Vec::with_capacity(inner.len());
-        let mut rest = inner.as_bytes();
-        while let Some((&b, tail)) = rest.split_first() {
-            rest = tail;
-            if b != b'\\' {
-                bytes.push(b);
-                continue;
-            }
-            let (&c, tail) = rest.split_first()?;
-            rest = tail;
-            bytes.push(match c {
-                b'a' => 7,
-                b'b' => 8,
-                b'f' => 12,
-                b'n' => b'\n',
-                b'r' => b'\r',
-                b't' => b'\t',
-                b'v' => 11,
-                b'0'..=b'7' => {
-                    let mut value = u32::from(c - b'0');
-                    for _ in 0..2 {
-                        match rest.split_first() {
-                            Some((&d @ b'0'..=b'7', tail)) => {
-                                value = value * 8 + u32::from(d - b'0');
-                                rest = tail;
-                            }
-                            _ => break,
-                        }
-                    }
-                    u8::try_from(value).ok()?
-                }
-                other => other,
-            });
-        }
-        return Some(String::from_utf8_lossy(&bytes).into_owned());
-    }
-    match name.strip_prefix('\'') {
-        Some(inner) => inner.strip_suffix('\'').map(str::to_owned),
-        None => Some(name.to_owned()),
-    }
-}
-
-/// Command lines by process number; an error when a header was forged.
-fn parse_argv(text: &str) -> Result<HashMap<u32, Observed<Vec<String>>>, Reason> {
-    let forged = || garbled("a command line that looks like a header");
-    let mut map = HashMap::new();
-    if !text.is_empty() && !text.starts_with("==> /proc/") {
-        return Err(forged());
-    }
-    let mut last = String::new();
-    for (path, content) in headed(text) {
-        let Some((pid, "cmdline")) = process_file(path) else {
-            return Err(forged());
-        };
-        // The shell sorts what a pattern stands for.
-        if path <= last.as_str() {
-            return Err(forged());
-        }
-        path.clone_into(&mut last);
-        map.insert(pid, split_cmdline(content));
-    }
-    Ok(map)
-}
-
-fn split_cmdline(content: &str) -> Observed<Vec<String>> {
-    if content.len() >= CMDLINE_CAP {
-        return Observed::unknown(
-            ReasonKind::CapReached,
-            format!("a command line of more than {CMDLINE_CAP} bytes"),
-        );
-    }
-    if content.is_empty() {
-        return Observed::Known(Vec::new());
-    }
-    let content = content.strip_suffix('\0').unwrap_or(content);
-    let mut args: Vec<String> = content.split('\0').map(str::to_owned).collect();
-    // A process that writes its own title leaves the rest of its space empty.
-    if args.iter().skip(1).all(String::is_empty) {
-        args.truncate(1);
-    }
-    Observed::Known(args)
-}
-
-/// The control group and the unit it names.
-fn parse_cgroup(text: &str) -> (Observed<String>, Observed<String>) {
-    let mut lines: Vec<(u8, &str)> = text
-        .lines()
-        .filter_map(|line| {
-            let mut fields = line.splitn(3, ':');
-            let (number, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);
-            let rank = match controllers {
-                "name=systemd" => 0,
-                "" if number == "0" => 1,
-                _ => 2,
-            };
-            Some((rank, path))
-        })
-        .collect();
-    lines.sort_by_key(|(rank, _)| *rank);
-    let Some((_, first)) = lines.first() else {
-        return (
-            Observed::unknown(ReasonKind::Garbled, "no control group"),
-            Observed::unknown(ReasonKind::Garbled, "no control group"),
-        );
-    };
-    let found = lines
-        .iter()
-        .filter(|(rank, _)| *rank < 2)
-        .find_map(|(_, path)| unit_of(path).map(|unit| (*path, unit)));
-    match found {
-        Some((path, unit)) => (Observed::Known(path.to_owned()), Observed::Known(unit)),
-        None => (Observed::Known((*first).to_owned()), Observed::Absent),
-    }
-}
-
-/// The first component that is a unit and no slice, as systemd itself reads it.
-fn unit_of(path: &str) -> Option<String> {
-    const SUFFIXES: [&str; 6] = [".service", ".scope", ".socket", ".mount", ".swap", ".timer"];
-    path.split('/')
-        .map(|part| part.strip_prefix('_').unwrap_or(part))
-        .find(|part| {
-            SUFFIXES
-                .iter()
-                .any(|suffix| part.len() > suffix.len() && part.ends_with(suffix))
-        })
-        .map(str::to_owned)
 }
 
 /// Takes out the probe itself and the shells that started it.

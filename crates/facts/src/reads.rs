@@ -47,6 +47,20 @@ impl Reads {
         }
     }
 
+    /// Whether nothing is read but these fields and what is in them, and at least one of them.
+    pub fn are_within(&self, fields: &[&str]) -> bool {
+        match self {
+            Self::All => false,
+            Self::Only(read) => {
+                !read.is_empty()
+                    && read.iter().all(|read| {
+                        let top = read.split('.').next().unwrap_or_default();
+                        fields.contains(&read.as_str()) || fields.contains(&top)
+                    })
+            }
+        }
+    }
+
     /// Whether one of the fields is read.
     pub fn want_any(&self, fields: &[&str]) -> bool {
         fields.iter().any(|field| self.wants(field))

@@ -135,10 +135,18 @@ fn next(query: &Value, answers: &Answers) -> Vec<Ask> {
         .next(&Reads::All, answers, &testing::context())
 }
 
+/// Whatever is read, and what takes its place when little is.
 fn first(kind: &crate::Kind) -> Vec<Ask> {
-    kind.probe(&absolute(sample(kind.name)))
-        .unwrap()
-        .asks(&Reads::All)
+    let probe = kind.probe(&absolute(sample(kind.name))).unwrap();
+    let mut state = Reads::nothing();
+    state.add(["active_state"]);
+    let mut asks = probe.asks(&Reads::All);
+    for ask in probe.asks(&state) {
+        if !asks.contains(&ask) {
+            asks.push(ask);
+        }
+    }
+    asks
 }
 
 /// A type as an author of suites would say it.

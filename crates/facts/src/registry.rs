@@ -1,6 +1,7 @@
 //! Every kind of fact by its name, behind one object-safe door.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 
 use runproof_model::observed::{ABSENT_KEY, UNKNOWN_KEY};
@@ -136,6 +137,13 @@ impl std::fmt::Debug for Wanted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {} {}", self.role, self.kind, self.query)
     }
+}
+
+/// The looks of one place and stage, each once, in order; those that can be one are one.
+pub fn joined(asks: impl IntoIterator<Item = Ask>) -> Vec<Ask> {
+    let mut seen = HashSet::new();
+    let once = asks.into_iter().filter(|ask| seen.insert(ask.clone()));
+    crate::kind::unit::joined(once.collect())
 }
 
 /// Every kind, sorted by name.

@@ -100,6 +100,11 @@ pub fn compose(asks: &[Ask], boundary: &str, guard: Guard) -> Zeroizing<String> 
     text
 }
 
+/// What the output of a script that came to its end ends with; the exit code is 0 then.
+pub fn last_words(boundary: &str) -> String {
+    format!("\n{boundary} end\n\n{boundary} end 0\n")
+}
+
 /// The shell text of one look; it leaves its exit code in `r`.
 fn look(ask: &Ask, guard: Guard) -> String {
     let limit = |seconds: u16| match guard {

@@ -104,14 +104,16 @@ pub(crate) fn command(time: Duration, mark: &str) -> Vec<String> {
         .to_vec()
 }
 
-/// Runs `script` there, with one retry when the trouble may pass.
+/// Runs `script` there, with one retry when the trouble may pass. One that says
+/// `last_words` at the end has ended well.
 pub(crate) async fn run(
     there: &Reached<'_>,
     script: &str,
+    last_words: &str,
     limits: Limits,
     cancel: &CancellationToken,
 ) -> Ended {
-    let first = attempt(there, script, limits, cancel).await;
+    let first = attempt(there, script, last_words, limits, cancel).await;
     let again = matches!(&first.how, Err(trouble) if trouble.transient);
     if !again {
         return first;
@@ -120,17 +122,18 @@ pub(crate) async fn run(
         () = cancel.cancelled() => return first,
         () = tokio::time::sleep(RETRY_PAUSE) => {}
     }
-    attempt(there, script, limits, cancel).await
+    attempt(there, script, last_words, limits, cancel).await
 }
 
 async fn attempt(
     there: &Reached<'_>,
     script: &str,
+    last_words: &str,
     limits: Limits,
     cancel: &CancellationToken,
 ) -> Ended {
     let started = SystemTime::now();
-    let sink = Sink::new(limits.bytes);
+    let sink = Sink::until(limits.bytes, last_words.to_owned());
     let mark = match random::word() {
         Ok(word) => format!("runproof-{word}"),
         Err(trouble) => {

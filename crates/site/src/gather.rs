@@ -1,6 +1,6 @@
 //! Looking: one script a node and stage, all nodes at once.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,8 +11,8 @@ use runproof_facts::answer::{Answer, Answers};
 use runproof_facts::ask::Ask;
 use runproof_facts::content::ContentPolicy;
 use runproof_facts::link;
-use runproof_facts::registry::Wanted;
-use runproof_facts::script::{Guard, Output, compose, take_apart};
+use runproof_facts::registry::{Wanted, joined};
+use runproof_facts::script::{Guard, Output, compose, last_words, take_apart};
 use runproof_facts::service::ServiceAsk;
 use runproof_model::site::{Engine, NodeRef};
 use runproof_model::{FactRecord, NodeRecord, Observed, Reason, ReasonKind, Role, Site};
@@ -131,14 +131,6 @@ pub(crate) fn target_of(site: &Site, node: &NodeRef) -> Option<Target> {
         NodeRef::Instance(name) => Some(Target::Instance(name.clone())),
         NodeRef::Hypervisor(_) => Some(Target::Machine),
     }
-}
-
-/// All looks, each once, in order.
-pub(crate) fn asks_of(asks: impl Iterator<Item = Vec<Ask>>) -> Vec<Ask> {
-    let mut seen = HashSet::new();
-    asks.flatten()
-        .filter(|ask| seen.insert(ask.clone()))
-        .collect()
 }
 
 /// Why the site file refuses a look, when it does.
@@ -273,7 +265,7 @@ async fn look_at(
     for role in &group.roles {
         progress.node_started(role);
     }
-    let asks = asks_of(group.wanted.iter().map(|wanted| wanted.asks()));
+    let asks = joined(group.wanted.iter().flat_map(|wanted| wanted.asks()));
     for role in &group.roles {
         progress.stage(role, Stage::First, asks.len());
     }
@@ -283,8 +275,8 @@ async fn look_at(
     let more = group
         .wanted
         .iter()
-        .map(|wanted| wanted.next(&seen.answers, context));
-    let mut more = asks_of(more);
+        .flat_map(|wanted| wanted.next(&seen.answers, context));
+    let mut more = joined(more);
     more.retain(|ask| !seen.answers.contains(ask));
     if !more.is_empty() {
         for role in &group.roles {
@@ -461,7 +453,8 @@ async fn attempt(
     };
     let there = session.reach(target);
     let script = compose(asks, &boundary, guard);
-    let ended = exec::run(&there, &script, session.limits(guard), stop).await;
+    let last = last_words(&boundary);
+    let ended = exec::run(&there, &script, &last, session.limits(guard), stop).await;
     let output = ended.output.out.as_slice();
 
     // What explains a missing answer; looked into more closely only when one is missing.

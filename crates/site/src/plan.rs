@@ -3,13 +3,13 @@
 use runproof_facts::ask::{Ask, End};
 use runproof_facts::content::ContentPolicy;
 use runproof_facts::quote::sh;
-use runproof_facts::registry::Wanted;
+use runproof_facts::registry::{Wanted, joined};
 use runproof_facts::script::{Guard, compose};
 use runproof_model::{Role, Site};
 
 use crate::door::Door;
 use crate::exec;
-use crate::gather::{asks_of, by_target, refused};
+use crate::gather::{by_target, refused};
 use crate::session::{OpenError, Options, policy};
 
 /// What stands for the random words of a real run.
@@ -54,7 +54,7 @@ pub(crate) fn planned(
     let words = exec::command(options.probe_timeout, MARK);
     let mut plans: Vec<Planned> = Vec::new();
     for group in &groups {
-        let asks = asks_of(group.wanted.iter().map(|wanted| wanted.asks()));
+        let asks = joined(group.wanted.iter().flat_map(|wanted| wanted.asks()));
         let allowed: Vec<Ask> = asks
             .iter()
             .filter(|ask| refused(policy, ask).is_none())

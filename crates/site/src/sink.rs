@@ -16,6 +16,7 @@ const ERR_CAP: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct Sink {
     cap: u64,
+    last_words: String,
     taken: Mutex<Taken>,
 }
 
@@ -29,10 +30,21 @@ struct Taken {
 impl Sink {
     /// A sink that takes at most `cap` bytes of standard output.
     pub fn new(cap: u64) -> Self {
+        Self::until(cap, String::new())
+    }
+
+    /// The same for a script that says these words when it comes to its end, and ends well then.
+    pub fn until(cap: u64, last_words: String) -> Self {
         Self {
             cap,
+            last_words,
             taken: Mutex::default(),
         }
+    }
+
+    /// Whether the script said its last words: then nobody needs to ask how it ended.
+    pub fn ended_well(&self) -> bool {
+        !self.last_words.is_empty() && self.taken().out.ends_with(self.last_words.as_bytes())
     }
 
     fn taken(&self) -> MutexGuard<'_, Taken> {
@@ -130,6 +142,18 @@ mod tests {
         assert_eq!(trouble.reason.kind, ReasonKind::CapReached);
         assert_eq!(sink.head(2), b"ab");
         assert_eq!(sink.into_output().out.as_slice(), b"abcde");
+    }
+
+    #[test]
+    fn a_script_ended_well_when_its_last_words_are_the_last() {
+        let sink = Sink::until(100, "\nB end 0\n".to_owned());
+        sink.out(b"x\nB end 0\n").unwrap();
+        assert!(sink.ended_well());
+        sink.out(b"more").unwrap();
+        assert!(!sink.ended_well());
+        let sink = Sink::new(100);
+        sink.out(b"x").unwrap();
+        assert!(!sink.ended_well(), "nobody said what the last words are");
     }
 
     #[test]

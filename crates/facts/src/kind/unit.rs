@@ -5,6 +5,8 @@ mod look;
 mod manager;
 mod merged;
 
+pub use manager::joined;
+
 use runproof_model::{Observed, ReasonKind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -191,6 +193,8 @@ pub struct Running {
     pub started: Observed<f64>,
 }
 
+/// The fields that a list of units shows.
+const STATES: [&str; 4] = ["exists", "load_state", "active_state", "sub_state"];
 /// The fields that need the contents of the unit's files.
 const ON_DISK: [&str; 4] = ["disk", "exec_start", "standard_output", "standard_error"];
 /// The fields that need the list of the unit's files where the manager does not answer.
@@ -220,7 +224,11 @@ impl Fact for Unit {
         let Ok(unit) = UnitName::new(&query.unit) else {
             return Vec::new();
         };
-        let mut asks = vec![manager::ask(&unit)];
+        let mut asks = vec![if reads.are_within(&STATES) {
+            manager::states(&unit)
+        } else {
+            manager::ask(&unit)
+        }];
         if reads.want_any(&ON_DISK) {
             asks.push(files::ask(&unit));
         }
@@ -245,7 +253,12 @@ impl Fact for Unit {
             Ok(unit) => unit,
             Err(why) => return Reading::Done(Observed::unknown(ReasonKind::Defect, why)),
         };
-        let shown = manager::read(answers, &unit);
+        let states = reads.are_within(&STATES);
+        let shown = if states {
+            manager::read_states(answers, &unit)
+        } else {
+            manager::read(answers, &unit)
+        };
         // Where the manager is silent, the files tell whether the unit is there at all.
         let on_disk =
             reads.want_any(&ON_DISK) || (shown.is_err() && reads.want_any(&INSTEAD_OF_MANAGER));
@@ -257,11 +270,11 @@ impl Fact for Unit {
         } else {
             Err(reads::not_read())
         };
-        let pid = shown
-            .as_ref()
-            .ok()
-            .and_then(Option::as_ref)
-            .map_or(Observed::Absent, main_pid);
+        let pid = match &shown {
+            Ok(Some(_)) if states => reads::unread(),
+            Ok(Some(properties)) => main_pid(properties),
+            Ok(None) | Err(_) => Observed::Absent,
+        };
         let mut more = Vec::new();
         if reads.want_any(&ON_DISK) {
             more.extend(listed.as_ref().map(files::Files::asks).unwrap_or_default());
@@ -289,6 +302,7 @@ impl Fact for Unit {
         };
         let disk = look.disk(&listed, &merged);
         let mut fact = match &shown {
+            Ok(Some(properties)) if states => look.states(properties),
             Ok(Some(properties)) => look.loaded(properties, &merged),
             Ok(None) => look.nothing(&Observed::Absent),
             Err(reason) => look.nothing(&Observed::Unknown(reason.clone())),

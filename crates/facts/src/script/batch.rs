@@ -192,7 +192,7 @@ const STAT_ONE: &str = r#"s() { o "$1"; stat -c "$F" -- "$2" 2>&1; r=$?; [ $r !=
 /// and `stat` takes many at once. Only GNU's can end a record with a NUL, which only a
 /// name with a newline needs. Exit codes: 1, the directory cannot be looked into; 3, some
 /// entry could not; 4, there are too many.
-const LIST: &str = r#"N='
+const LIST: &str = r#"L='
 '
 d() {
   o "$1"
@@ -200,7 +200,7 @@ d() {
     cd -- "$2" 2>/dev/null || { stat -c x -- "$2" 2>&1 >/dev/null; [ -e "$2" ] && echo 'cd: Permission denied'; exit 1; }
     [ -r . ] || { echo 'list: Permission denied'; exit 1; }
     set -- * .[!.]* ..?*
-    case "$*" in *"$N"*) p=--printf e='\0' ;; *) p=-c e= ;; esac
+    case "$*" in *"$L"*) p=--printf e='\0' ;; *) p=-c e= ;; esac
     n=0 w=0 k=0
     for f do
       [ $n = 1 ] || set --
@@ -236,11 +236,12 @@ fn members<'a>(
         .filter_map(|&index| asks.get(index).map(|ask| (index, ask)))
 }
 
-/// The looks in a shell forked from the one that runs the script; it leaves no variable behind.
+/// The looks in the shell that runs the script: one more would cost as much as a look. They
+/// leave no variable behind for the next.
 pub(super) fn whole(shared: &Shared, asks: &[Ask]) -> String {
     let name = shared.name().unwrap_or_default();
     let inner = inner(shared, asks);
-    format!("( F='{STAT}'\n{inner})\nr=$?\nb {name}\ne {name} $r\n")
+    format!("F='{STAT}'\n{inner}b {name}; e {name} 0\nset --; unset F L a i r x\n")
 }
 
 /// The looks in a shell of their own under one time limit and cap; it leaves no variable behind.
@@ -302,7 +303,7 @@ fn files<'a>(members: impl Iterator<Item = (usize, &'a Ask)>, common: &str) -> S
         text,
         "[ $# = 0 ] || {{ o {common}; stat -c \"$F%n\" -- \"$@\" 2>&1; c {common} $?; }}\n\
          for x do shift; [ ! -L \"$x\" ] || set -- \"$@\" \"$x\"; done\n\
-         [ $# = 0 ] || {{ o led-{common}; stat -L -c \"$F%n\" -- \"$@\" 2>&1; c led-{common} $?; }}\nexit 0"
+         [ $# = 0 ] || {{ o led-{common}; stat -L -c \"$F%n\" -- \"$@\" 2>&1; c led-{common} $?; }}"
     );
     text
 }
@@ -336,14 +337,16 @@ fn commands<'a>(
         let all: Vec<String> = each.iter().map(|(_, command)| words(command)).collect();
         let _ = writeln!(
             text,
-            "a=$( f {} 2>&1 ); r=$?\nif [ $r = 0 ]; then o {common}; printf '%s\\n' \"$a\"; c {common} 0; exit 0; fi",
+            "a=$( f {} 2>&1 ); r=$?\nif [ $r = 0 ]; then o {common}; printf '%s\\n' \"$a\"; c {common} 0; else",
             all.join(" ")
         );
     }
     for (index, command) in &each {
         let _ = writeln!(text, "g {index} {}", words(command));
     }
-    text.push_str("exit 0\n");
+    if common.is_some() {
+        text.push_str("fi\n");
+    }
     text
 }
 

@@ -136,6 +136,9 @@ impl Docker {
                 },
             }
         }
+        if sink.ended_well() {
+            return Ok(0);
+        }
         let ended = self
             .client
             .inspect_exec(&id)

@@ -144,7 +144,11 @@ impl Incus {
             error,
         } = self.start(instance, words).await?;
         relay(input, output, error, stdin, sink).await?;
-        let code = self.exit_code(&id).await;
+        let code = if sink.ended_well() {
+            Ok(0)
+        } else {
+            self.exit_code(&id).await
+        };
         // The daemon kills the command when this channel closes, so it is
         // open for as long as we wait, and dropped with us when we go away.
         drop(control);

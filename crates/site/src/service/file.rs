@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use runproof_facts::ask::Ask;
 use runproof_facts::link;
-use runproof_facts::script::{Guard, compose, take_apart};
+use runproof_facts::script::{Guard, compose, last_words, take_apart};
 use runproof_model::{Observed, Reason, ReasonKind};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
@@ -53,7 +53,7 @@ impl Desk<'_> {
         // Stopped with the question that needs it.
         let stop = CancellationToken::new();
         let there = self.session.reach(target);
-        let ended = exec::run(&there, &script, limits, &stop).await;
+        let ended = exec::run(&there, &script, &last_words(&boundary), limits, &stop).await;
         let reason = match &ended.how {
             Err(trouble) => trouble.reason.clone(),
             Ok(_) => Reason::new(ReasonKind::Garbled, "the node's answer is not whole"),

@@ -86,6 +86,16 @@ impl Look<'_> {
         }
     }
 
+    /// The states alone.
+    pub(super) fn states(&self, shown: &Properties) -> Unit {
+        Unit {
+            load_state: text(shown, "LoadState"),
+            active_state: text(shown, "ActiveState"),
+            sub_state: text(shown, "SubState"),
+            ..self.nothing(&reads::unread())
+        }
+    }
+
     /// What the manager has loaded.
     pub(super) fn loaded(&self, shown: &Properties, merged: &Observed<Merged>) -> Unit {
         let variables: Observed<HashMap<String, String>> = match shown.environment() {

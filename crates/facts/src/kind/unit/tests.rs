@@ -139,6 +139,75 @@ fn who_reads_only_the_state_asks_only_the_manager() {
     assert!(matches!(unit.disk, Observed::Unknown(r) if r.kind == ReasonKind::NotAsked));
 }
 
+/// The fact for somebody who reads nothing but states.
+fn states(answers: &Answers) -> Observed<Unit> {
+    let reads = only(&["active_state", "exists"]);
+    match Unit::read_for(&query(), &reads, answers, &crate::testing::context()) {
+        Reading::Done(unit) => unit,
+        Reading::More(more) => panic!("{more:?}"),
+    }
+}
+
+#[test]
+fn who_reads_nothing_but_states_asks_for_nothing_but_states() {
+    let look = manager::states(&name());
+    let reads = only(&["active_state", "exists"]);
+    assert_eq!(Unit::asks_for(&query(), &reads), [look.clone()]);
+    let shown = "Id=ui.service\nLoadState=loaded\nActiveState=active\nSubState=running\n";
+    let unit = states(&Answers::new().with(look, 0, shown));
+    let unit = unit.known().unwrap();
+    assert_eq!(unit.exists, Observed::Known(true));
+    assert_eq!(unit.sub_state, Observed::Known("running".into()));
+    // What was not asked is not absent.
+    assert_eq!(unit.user, reads::unread());
+    assert_eq!(unit.main_pid, reads::unread());
+    assert_eq!(unit.running, reads::unread());
+    // Somebody else on the node asked for more.
+    let all = states(&Answers::new().with(manager::ask(&name()), 0, SHOWN));
+    assert_eq!(
+        all.known().unwrap().active_state,
+        Observed::Known("active".into())
+    );
+}
+
+#[rstest]
+#[case::nobody_knows_it(
+    "Id=a.service\nLoadState=not-found\nActiveState=inactive\nSubState=dead\n",
+    Some(false)
+)]
+#[case::a_state_is_missing(
+    "Id=a.service\nLoadState=loaded\nActiveState=active\nSubState=\n",
+    None
+)]
+#[case::nothing_is_said("", None)]
+fn a_list_without_the_unit_is_not_taken_for_its_state(
+    #[case] out: &str,
+    #[case] exists: Option<bool>,
+) {
+    let unit = states(&Answers::new().with(manager::states(&name()), 0, out).with(
+        files::ask(&name()),
+        1,
+        "",
+    ));
+    let unit = unit.known().unwrap();
+    match exists {
+        Some(there) => assert_eq!(unit.exists, Observed::Known(there)),
+        None => assert!(matches!(
+            &unit.active_state,
+            Observed::Unknown(reason) if reason.kind == ReasonKind::Garbled
+        )),
+    }
+}
+
+#[test]
+fn the_states_are_shown_with_the_rest_where_somebody_asks_for_the_rest() {
+    let (a, b) = (UnitName::new("a").unwrap(), UnitName::new("b").unwrap());
+    let alone = vec![manager::states(&a), manager::states(&b)];
+    assert_eq!(joined(alone.clone()), alone);
+    let mixed = vec![manager::states(&a), manager::ask(&b), manager::states(&b)];
+    assert_eq!(joined(mixed), [manager::ask(&a), manager::ask(&b)]);
+}
+
 #[test]
 fn a_silent_manager_makes_the_files_tell_whether_the_unit_is_there() {
     let reads = only(&["exists"]);
