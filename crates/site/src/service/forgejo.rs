@@ -6,7 +6,7 @@ use runproof_facts::service::{NO_CREDENTIAL, Service, Url, Vantage};
 use runproof_model::text::one_line;
 use runproof_model::{Observed, Reason, ReasonKind};
 
-use super::web::{Way, Web};
+use super::web::Way;
 use super::{Desk, not_asked};
 use crate::dial::Place;
 
@@ -24,7 +24,7 @@ pub(super) async fn collect(
         from: Vantage::Node,
         strict,
     };
-    let web = Web::open(desk, place, way(false)).await?;
+    let web = desk.line(place, way(false)).await?;
     let ask = async |path: &str| {
         let mut request = web.request(Method::GET, path);
         if let Some(host) = &query.host_header {
@@ -74,7 +74,7 @@ pub(super) async fn collect(
             fact.repositories = Observed::Unknown(reason);
         }
         Ok(login) => {
-            let web = Web::open(desk, place, way(true)).await?;
+            let web = desk.line(place, way(true)).await?;
             let request = web
                 .request(Method::GET, "/api/v1/repos/search?limit=1")
                 .header("authorization", format!("token {}", login.secret.as_str()));

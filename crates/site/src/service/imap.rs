@@ -68,7 +68,7 @@ async fn ask(
         lines.into_stream()?
     };
     let (stream, notes, roots) =
-        tls::handshake(desk, place, stream, name, query.ca.as_deref(), false).await?;
+        tls::handshake(desk, place, stream, name, query.ca.as_deref()).await?;
     let mut shown = Tls::blank(&tls_query(&query.imap), &not_asked());
     tls::fill(&mut shown, &stream, &notes, &roots);
     fact.handshake = Observed::Known(shown);
@@ -89,6 +89,9 @@ async fn greet<S: AsyncRead + AsyncWrite + Unpin>(
     fact: &mut Imap,
 ) -> Result<(), Reason> {
     let line = lines.line().await?;
+    if let Some(why) = line.strip_prefix("* BYE ") {
+        return Err(Reason::new(ReasonKind::Failed, format!("it says: {why}")));
+    }
     let greeting = line
         .strip_prefix("* OK ")
         .ok_or_else(|| Reason::new(ReasonKind::Garbled, "it is no IMAP"))?;

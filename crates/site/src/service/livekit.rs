@@ -5,7 +5,7 @@ use runproof_facts::kind::livekit::{Livekit, LivekitQuery};
 use runproof_facts::service::{Service, Url, Vantage};
 use runproof_model::{Observed, Reason, ReasonKind};
 
-use super::web::{Way, Web};
+use super::web::Way;
 use super::{Desk, not_asked};
 use crate::dial::Place;
 
@@ -23,7 +23,7 @@ pub(super) async fn collect(
         from: Vantage::Node,
         strict: false,
     };
-    let web = Web::open(desk, place, way).await?;
+    let web = desk.line(place, way).await?;
     let ask = async |path: &str| {
         let mut request = web.request(Method::GET, path);
         if let Some(host) = &query.host_header {

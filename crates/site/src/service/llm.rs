@@ -7,7 +7,7 @@ use runproof_model::text::one_line;
 use runproof_model::{Observed, Reason, ReasonKind};
 use serde_json::Value;
 
-use super::web::{Reply, Way, Web};
+use super::web::{Reply, Way};
 use super::{Desk, not_asked};
 use crate::dial::Place;
 
@@ -26,7 +26,7 @@ pub(super) async fn collect(
         from: Vantage::Node,
         strict: with_key,
     };
-    let web = Web::open(desk, place, way).await?;
+    let web = desk.line(place, way).await?;
     let health = match web.get("/health").await {
         Ok(health) => health,
         Err(why) => return why.fact(query),

@@ -33,7 +33,7 @@ mod objects;
 mod postgres;
 mod purse;
 mod qdrant;
-mod rows;
+mod shared;
 mod smtp;
 mod ssh;
 mod tls;
@@ -44,7 +44,11 @@ mod websocket;
 mod zitadel;
 
 use purse::Purse;
+use shared::Shared;
 use trust::Roots;
+
+/// How many sessions of databases stay open until all was asked; behind ssh a site has six streams.
+const SESSIONS: usize = 2;
 
 /// The files of nodes that were read, by their place.
 type Files = Mutex<HashMap<(Target, String), Arc<OnceCell<file::Content>>>>;
@@ -55,6 +59,8 @@ pub(crate) struct Desk<'a> {
     purse: Purse,
     roots: OnceCell<Arc<Roots>>,
     files: Files,
+    sessions: Shared<postgres::entry::Key, postgres::entry::Entry>,
+    lines: Shared<web::Address, Result<Arc<web::Web>, Reason>>,
     /// Who may ask: a question's time begins when it has its turn, for behind ssh
     /// the streams of many questions at once would wait longer for each other than any may take.
     turns: Semaphore,
@@ -68,6 +74,8 @@ impl<'a> Desk<'a> {
             purse: Purse::default(),
             roots: OnceCell::new(),
             files: Mutex::new(HashMap::new()),
+            sessions: Shared::new(SESSIONS),
+            lines: Shared::new(0),
             turns: Semaphore::new(Place::turns(&session.door.host)),
         }
     }

@@ -18,7 +18,7 @@ use runproof_facts::{OpenMap, scrub};
 use runproof_model::text::one_line;
 use runproof_model::{Observed, Reason, ReasonKind};
 
-use super::web::{Way, Web};
+use super::web::{Line, Way};
 use super::{Desk, not_asked};
 use crate::dial::Place;
 
@@ -46,7 +46,7 @@ pub(super) async fn collect(
         from: Vantage::Node,
         strict,
     };
-    let web = Web::open(desk, place, way(false)).await?;
+    let web = desk.line(place, way(false)).await?;
     let live = match web.get("/minio/health/live").await {
         Ok(live) => live,
         Err(why) => return why.fact(query),
@@ -67,7 +67,8 @@ pub(super) async fn collect(
             .await
         {
             Err(reason) => Err(reason),
-            Ok(login) => Web::open(desk, place, way(true))
+            Ok(login) => desk
+                .line(place, way(true))
                 .await
                 .map(|web| client(web, &url, &login.user, &login.secret)),
         }
@@ -87,7 +88,7 @@ pub(super) async fn collect(
     Ok(fact)
 }
 
-fn client(web: Web, url: &Url, user: &str, secret: &str) -> Client {
+fn client(web: Line, url: &Url, user: &str, secret: &str) -> Client {
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
@@ -95,7 +96,7 @@ fn client(web: Web, url: &Url, user: &str, secret: &str) -> Client {
         .force_path_style(true)
         .credentials_provider(Credentials::new(user, secret, None, None, "runproof"))
         .retry_config(aws_sdk_s3::config::retry::RetryConfig::disabled())
-        .http_client(Dialling(std::sync::Arc::new(web)))
+        .http_client(Dialling(web))
         .build();
     Client::from_conf(config)
 }
@@ -326,7 +327,7 @@ where
 
 /// aws-sdk-s3's way to us.
 #[derive(Clone)]
-struct Dialling(std::sync::Arc<Web>);
+struct Dialling(Line);
 
 impl std::fmt::Debug for Dialling {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -346,7 +347,7 @@ impl HttpClient for Dialling {
 
 impl HttpConnector for Dialling {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let web = std::sync::Arc::clone(&self.0);
+        let web = self.0.clone();
         HttpConnectorFuture::new(async move {
             let user = |error: &str| ConnectorError::user(error.to_owned().into());
             let request = request
@@ -360,6 +361,10 @@ impl HttpConnector for Dialling {
                 .headers(parts.headers)
                 .body(body)
                 .timeout(TIME);
+            let _turn = web
+                .turn()
+                .await
+                .map_err(|_| ConnectorError::io("the port is closed".to_owned().into()))?;
             let mut reply = request
                 .send()
                 .await

@@ -7,7 +7,7 @@ use runproof_model::text::one_line;
 use runproof_model::{Observed, Reason, ReasonKind};
 use serde_json::Value;
 
-use super::web::{Reply, Way, Web};
+use super::web::{Reply, Way};
 use super::{Desk, not_asked};
 use crate::dial::Place;
 
@@ -25,7 +25,7 @@ pub(super) async fn collect(
         from: Vantage::Node,
         strict,
     };
-    let web = Web::open(desk, place, way(false)).await?;
+    let web = desk.line(place, way(false)).await?;
     let ask = async |path: &str| {
         let mut request = web.request(Method::GET, path);
         if let Some(host) = &query.host_header {
@@ -86,7 +86,7 @@ async fn with_key(
     let login = desk
         .login_at(&query.credential, Vantage::Node, &url.endpoint)
         .await?;
-    let web = Web::open(desk, place, way).await?;
+    let web = desk.line(place, way).await?;
     let request = web
         .request(Method::GET, "/collections")
         .header("api-key", login.secret.as_str());

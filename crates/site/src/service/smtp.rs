@@ -130,7 +130,7 @@ async fn under_tls(
     greeted_inside: bool,
 ) -> Result<(), Reason> {
     let (stream, notes, roots) =
-        tls::handshake(desk, place, stream, name, query.ca.as_deref(), false).await?;
+        tls::handshake(desk, place, stream, name, query.ca.as_deref()).await?;
     let mut shown = Tls::blank(&tls_query(&query.smtp), &not_asked());
     tls::fill(&mut shown, &stream, &notes, &roots);
     fact.handshake = Observed::Known(shown);

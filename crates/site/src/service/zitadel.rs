@@ -27,7 +27,7 @@ pub(super) async fn collect(
         from: Vantage::Node,
         strict,
     };
-    let web = Web::open(desk, place, way(false)).await?;
+    let web = desk.line(place, way(false)).await?;
     let host = query.host_header.as_deref();
     let ask = async |path: &str, host: Option<&str>| {
         let mut request = web.request(Method::GET, path);
@@ -67,7 +67,7 @@ pub(super) async fn collect(
     let counted = match token {
         Err(reason) => Err(reason),
         Ok(login) => {
-            let web = Web::open(desk, place, way(true)).await?;
+            let web = desk.line(place, way(true)).await?;
             let users = count(&web, host, &login.secret, "/v2/users").await;
             let organizations = count(&web, host, &login.secret, "/v2/organizations/_search").await;
             Ok((users, organizations))

@@ -15,7 +15,7 @@ use tokio_postgres::types::{FromSql, ToSql};
 use tokio_postgres::{Client, Row};
 use zeroize::Zeroizing;
 
-use super::postgres::meaning;
+use super::meaning;
 
 /// How many rows of one sort are taken where the last ones do not suffice.
 const MOST: usize = 5000;
