@@ -1,11 +1,11 @@
 //! Valkey by the redis client, over a stream.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ErrorKind, RedisConnectionInfo, RedisError, Value};
-use runproof_facts::kind::cache::{Cache, CacheQuery, Keys};
+use runproof_facts::kind::cache::{Cache, CacheQuery, Keys, is_of_bots};
 use runproof_facts::service::{NO_CREDENTIAL, Service};
 use runproof_facts::{OpenMap, scrub};
 use runproof_model::text::one_line;
@@ -215,6 +215,7 @@ async fn keys(connection: &mut MultiplexedConnection, pattern: &str) -> Result<K
     }
     let mut types: BTreeMap<String, u64> = BTreeMap::new();
     let (mut count, mut without_ttl) = (0, 0);
+    let mut bots = BTreeSet::new();
     let found: Vec<Vec<u8>> = found.into_iter().collect();
     for some in found.chunks(200) {
         let mut pipe = redis::pipe();
@@ -225,7 +226,7 @@ async fn keys(connection: &mut MultiplexedConnection, pattern: &str) -> Result<K
             .query_async(connection)
             .await
             .map_err(|error| meaning(&error))?;
-        for pair in answers.chunks(2) {
+        for (key, pair) in some.iter().zip(answers.chunks(2)) {
             let kind = match pair.first() {
                 Some(Value::SimpleString(kind)) => kind.as_str(),
                 _ => return Err(Reason::new(ReasonKind::Garbled, "TYPE")),
@@ -235,6 +236,8 @@ async fn keys(connection: &mut MultiplexedConnection, pattern: &str) -> Result<K
                 continue;
             }
             count += 1;
+            let name = String::from_utf8_lossy(key);
+            bots.insert(one_line(name.split(':').nth(1).unwrap_or_default(), 100));
             *types.entry(one_line(kind, 50)).or_default() += 1;
             if pair.get(1) == Some(&Value::Int(-1)) {
                 without_ttl += 1;
@@ -245,6 +248,11 @@ async fn keys(connection: &mut MultiplexedConnection, pattern: &str) -> Result<K
         count: Observed::Known(count),
         types: Observed::Known(types),
         without_ttl: Observed::Known(without_ttl),
+        bots: if is_of_bots(pattern) {
+            Observed::Known(bots.into_iter().collect())
+        } else {
+            Observed::Absent
+        },
     })
 }
 
