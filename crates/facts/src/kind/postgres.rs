@@ -13,7 +13,7 @@ use crate::reads::Reads;
 use crate::scrub;
 use crate::secret::Secret;
 use crate::service::{
-    Endpoint, NO_CREDENTIAL, Service, ServiceAsk, Steps, check_credential, check_file, check_text,
+    Endpoint, NO_CREDENTIAL, Service, ServiceAsk, Steps, check_credential, check_text, check_tls,
     no,
 };
 
@@ -198,11 +198,7 @@ impl Service for Postgres {
     type Query = PostgresQuery;
 
     fn check(query: &PostgresQuery) -> Result<(), String> {
-        Endpoint::parse(&query.postgres)?;
-        if let Some(name) = &query.name {
-            Endpoint::new(name, 1)?;
-        }
-        check_file(query.ca.as_ref())?;
+        check_tls(&query.postgres, query.name.as_ref(), query.ca.as_ref())?;
         check_credential(&query.credential)?;
         check_text("database", &query.database)?;
         check_text("setting", &query.settings)?;

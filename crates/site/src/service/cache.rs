@@ -11,6 +11,7 @@ use runproof_facts::{OpenMap, scrub};
 use runproof_model::text::one_line;
 use runproof_model::{Observed, Reason, ReasonKind};
 
+use super::purse::Login;
 use super::{Desk, broken, closed, dial, endpoint, not_asked};
 use crate::dial::Place;
 
@@ -27,6 +28,8 @@ pub(super) async fn collect(
     query: &CacheQuery,
 ) -> Result<Cache, Reason> {
     let to = endpoint(&query.cache)?;
+    // Before the port is opened: fetching it takes a stream too, and nobody holds one while waiting.
+    let login = desk.login_at(&query.credential, query.from, &to).await;
     let stream = match dial(place, query.from, &to).await {
         Ok(stream) => stream,
         Err(why) => return closed(query, why),
@@ -40,15 +43,14 @@ pub(super) async fn collect(
         Err(error) => return Ok(broken(query, &meaning(&error))),
     };
     let driver = tokio::spawn(driver);
-    let fact = ask(desk, query, &to, &mut connection).await;
+    let fact = ask(query, login, &mut connection).await;
     driver.abort();
     Ok(fact)
 }
 
 async fn ask(
-    desk: &Desk<'_>,
     query: &CacheQuery,
-    to: &runproof_facts::service::Endpoint,
+    login: Result<Login, Reason>,
     connection: &mut MultiplexedConnection,
 ) -> Cache {
     let mut fact = Cache::blank(query, &not_asked());
@@ -65,7 +67,7 @@ async fn ask(
     let mut inside = fact.ping.known().is_some();
     let mut closed_by = Reason::new(ReasonKind::Permission, "nobody logged in");
     if query.credential != NO_CREDENTIAL {
-        let logged_in = match desk.login_at(&query.credential, query.from, to).await {
+        let logged_in = match login {
             Err(reason) => Err(reason),
             Ok(login) => Ok(log_in(connection, &login.user, &login.secret).await),
         };

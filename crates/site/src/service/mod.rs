@@ -19,6 +19,7 @@ use crate::backend::Target;
 use crate::dial::{NoStream, Place, Stream, TOO_MUCH};
 use crate::session::Session;
 
+mod api;
 mod cache;
 mod dns;
 mod file;
@@ -29,6 +30,7 @@ mod kv;
 mod line;
 mod livekit;
 mod llm;
+mod mail;
 mod objects;
 mod postgres;
 mod purse;

@@ -195,14 +195,6 @@ impl Web {
         self.send(self.request(Method::GET, path)).await
     }
 
-    /// The status of a `GET`.
-    pub async fn status(&self, path: &str) -> Observed<u16> {
-        match self.get(path).await {
-            Ok(reply) => Observed::Known(reply.status),
-            Err(why) => Observed::Unknown(why.reason()),
-        }
-    }
-
     /// Sends a request and takes the whole answer.
     pub async fn send(&self, request: RequestBuilder) -> Result<Reply, NoReply> {
         let _turn = self.turn().await?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use runproof_facts::kind::postgres::{PostgresQuery, SslMode};
-use runproof_facts::service::{Endpoint, NO_CREDENTIAL, Vantage};
+use runproof_facts::service::{Endpoint, Vantage};
 use runproof_model::{Observed, Reason, ReasonKind};
 use tokio::sync::OnceCell;
 use tokio_postgres::config::{SslMode as Wire, SslNegotiation};
@@ -133,14 +133,7 @@ pub(super) async fn open(desk: &Desk<'_>, place: &Place, query: &PostgresQuery) 
     };
     let from = Vantage::Node;
     // Before the port is opened: fetching it takes a stream too, and nobody holds one while waiting.
-    let login = if query.credential == NO_CREDENTIAL {
-        Err(Reason::new(
-            ReasonKind::NotAllowed,
-            "asked without a credential",
-        ))
-    } else {
-        desk.login_at(&query.credential, from, &to).await
-    };
+    let login = desk.login_at(&query.credential, from, &to).await;
     let stream = match dial(place, from, &to).await {
         Ok(stream) => stream,
         Err(why) => return Entry::Closed(why),
