@@ -137,6 +137,8 @@ pub struct Postgres {
     pub version: Observed<String>,
     /// Its major version.
     pub major: Observed<u64>,
+    /// Its clock when the session began.
+    pub now: Observed<i64>,
     /// The names of all databases, sorted.
     pub databases: Observed<Vec<String>>,
     /// The declared settings; absent where the server knows none of that name.
@@ -259,6 +261,7 @@ impl Service for Postgres {
             account: no(reason),
             version: no(reason),
             major: no(reason),
+            now: no(reason),
             databases: no(reason),
             settings: OpenMap::declared(&query.settings, |_| no(reason)),
             tables: OpenMap::declared(&query.tables, |_| no(reason)),

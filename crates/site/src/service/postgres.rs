@@ -98,9 +98,10 @@ async fn fill(
 ) {
     let rows = Rows(&inside.client);
     let has = |part: Part| parts.contains(&part);
-    let version = inside.version.get_or_init(|| rows.version()).await.clone();
-    fact.major = version.clone().map(|(number, _)| number / 10_000).into();
-    fact.version = version.map(|(_, text)| text).into();
+    let about = inside.about.get_or_init(|| rows.about()).await.clone();
+    fact.major = about.clone().map(|about| about.number / 10_000).into();
+    fact.now = about.clone().map(|about| about.now).into();
+    fact.version = about.map(|about| about.version).into();
     let bot = query.bot.as_deref();
     fact.databases = if has(Part::Databases) {
         rows.databases().await.into()

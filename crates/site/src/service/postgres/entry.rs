@@ -13,6 +13,7 @@ use tokio_postgres::{Client, Config, Error, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::meaning;
+use super::rows::About;
 use crate::backend::Target;
 use crate::dial::{NoStream, Place, Stream};
 use crate::service::purse::Login;
@@ -121,8 +122,8 @@ pub(in crate::service) struct Inside {
     pub client: Client,
     pub account: String,
     pub under: Under,
-    /// The number and the name of the server's version, asked for once.
-    pub version: OnceCell<Result<(u64, String), Reason>>,
+    /// What the server says of itself, asked for once.
+    pub about: OnceCell<Result<About, Reason>>,
 }
 
 /// Goes in, as far as it goes.
@@ -234,7 +235,7 @@ async fn log_in(
             client,
             account: login.user.to_string(),
             under,
-            version: OnceCell::new(),
+            about: OnceCell::new(),
         }),
     }
 }
