@@ -243,7 +243,12 @@ mod tests {
             assert_eq!((nodes[0].now, nodes[0].skew_s), (Some(now), Some(2.0)));
         }
         // Of a node that could not be entered nothing is known any more.
-        merge_nodes(&mut nodes, vec![node(None, Some("gone"))], 20.0, &mut clocks);
+        merge_nodes(
+            &mut nodes,
+            vec![node(None, Some("gone"))],
+            20.0,
+            &mut clocks,
+        );
         assert_eq!(nodes[0].now, None);
     }
 }

@@ -109,10 +109,7 @@ fn a_table_that_may_lack_something_is_unknown(
 fn later(out: &str, then: &str) -> String {
     let mark = "\n==> what is left <==\n";
     let (before, after) = out.split_once(mark).unwrap();
-    let line = after
-        .lines()
-        .find(|line| line.starts_with("12 ("))
-        .unwrap();
+    let line = after.lines().find(|line| line.starts_with("12 (")).unwrap();
     format!("{before}{mark}{}", after.replacen(line, then, 1))
 }
 
@@ -173,14 +170,17 @@ fn tracing_rights_see_through_hidepid() {
 #[case("0::/\n", None)]
 #[case("5:cpu:/system.slice/docker.service\n0::/\n", None)]
 fn the_control_group_names_the_unit(#[case] text: &str, #[case] unit: Option<&str>) {
-    assert_eq!(parse_cgroup(text).1, unit.map(str::to_owned).into());
+    assert_eq!(cgroup::parse(text).1, unit.map(str::to_owned).into());
 }
 
 #[test]
 fn names_come_back_from_every_quoting() {
-    assert_eq!(unquote(r#""/a\nb\303\251""#).as_deref(), Some("/a\nbé"));
-    assert_eq!(unquote("'/a'").as_deref(), Some("/a"));
-    assert_eq!(unquote("\"/a"), None);
+    assert_eq!(
+        programs::unquote(r#""/a\nb\303\251""#).as_deref(),
+        Some("/a\nbé")
+    );
+    assert_eq!(programs::unquote("'/a'").as_deref(), Some("/a"));
+    assert_eq!(programs::unquote("\"/a"), None);
 }
 
 #[test]
@@ -211,10 +211,10 @@ proptest! {
     #[test]
     fn garbage_never_panics(text in ".{0,400}") {
         let _ = parse(&text);
-        let _ = parse_exe(&text);
-        let _ = parse_argv(&text);
-        let _ = parse_cgroup(&text);
-        let _ = unquote(&text);
+        let _ = programs::parse(&text);
+        let _ = arguments::parse(&text);
+        let _ = cgroup::parse(&text);
+        let _ = programs::unquote(&text);
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub(super) enum Found {
     /// It is, and before a greeting it may be any service.
     Broken(Reason),
     /// It greeted; what was learnt before any trouble stands.
-    Seen(Seen),
+    Seen(Box<Seen>),
 }
 
 /// Looks at a server.
@@ -87,7 +87,7 @@ pub(super) async fn look<W: Words>(
         }
         seen.trouble = Observed::Known(reason.to_string());
     }
-    Ok(Found::Seen(seen))
+    Ok(Found::Seen(Box::new(seen)))
 }
 
 async fn speak<W: Words>(

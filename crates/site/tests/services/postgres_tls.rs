@@ -176,8 +176,14 @@ async fn postgres_in_docker_without_tls_is_not_logged_into_by_who_requires_it() 
     }
     assert_eq!(let_in(&node), 1);
     // Questions that go in the same way go in once.
-    let queries = ["bots", "action_run", "none", "drive_files", "bot_configuration"]
-        .map(|table| query(json!({ "tables": [table], "settings": ["port"] })));
+    let queries = [
+        "bots",
+        "action_run",
+        "none",
+        "drive_files",
+        "bot_configuration",
+    ]
+    .map(|table| query(json!({ "tables": [table], "settings": ["port"] })));
     for fact in ask(&site(&node, &folder), &queries).await {
         assert_eq!(fact["settings"]["port"], "5432", "{fact}");
     }

@@ -241,9 +241,14 @@ async fn all_questions_to_a_vault_go_over_one_connection() {
     let vault = Vault::start().await;
     for name in ["tables", "drive", "cache"] {
         let path = format!("gbo/{name}");
-        kv2::set(&vault.root, "secret", &path, &json!({ "host": "127.0.0.1" }))
-            .await
-            .unwrap();
+        kv2::set(
+            &vault.root,
+            "secret",
+            &path,
+            &json!({ "host": "127.0.0.1" }),
+        )
+        .await
+        .unwrap();
     }
     let to = vault.address.rsplit(':').next().unwrap().parse().unwrap();
     let (port, count) = counted(to).await;

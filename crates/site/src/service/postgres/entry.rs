@@ -114,7 +114,7 @@ pub(in crate::service) enum Entry {
         under: Under,
     },
     /// We are in.
-    Open(Inside),
+    Open(Box<Inside>),
 }
 
 /// A session.
@@ -231,12 +231,12 @@ async fn log_in(
             why: meaning(&error),
             under,
         },
-        Ok(Ok(client)) => Entry::Open(Inside {
+        Ok(Ok(client)) => Entry::Open(Box::new(Inside {
             client,
             account: login.user.to_string(),
             under,
             about: OnceCell::new(),
-        }),
+        })),
     }
 }
 
