@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use runproof_facts::{Context, Wanted};
 use runproof_model::evidence::FORMAT;
 use runproof_model::site::NodeRef;
-use runproof_model::{Evidence, FactRecord, NodeRecord, Observed, Reason, ReasonKind, Round, Site};
+use runproof_model::{
+    Evidence, FactRecord, NodeRecord, Observed, Reason, ReasonKind, Role, Round, Site,
+};
 use runproof_site::{CancellationToken, OpenError, Options, Progress, Session};
 use runproof_suite::{Plan, evaluate};
 use serde_json::Value;
@@ -102,10 +104,11 @@ pub async fn run(
         }
         Ok(session) => {
             let mut wanted = plan.wanted().to_vec();
+            let mut clocks = BTreeMap::new();
             loop {
                 let at_s = begun.elapsed().as_secs_f64();
                 let gathered = session.gather(&wanted, progress, cancel).await;
-                merge_nodes(&mut evidence.nodes, gathered.nodes);
+                merge_nodes(&mut evidence.nodes, gathered.nodes, at_s, &mut clocks);
                 evidence.rounds.push(Round {
                     at_s,
                     facts: gathered.facts,
@@ -151,13 +154,25 @@ fn still_unsettled(plan: &Plan, evidence: &Evidence, elapsed: Duration) -> Vec<W
     plan.unsettled(&findings, elapsed).wanted
 }
 
-/// Nodes of a later round replace those of an earlier one.
-fn merge_nodes(nodes: &mut Vec<NodeRecord>, later: Vec<NodeRecord>) {
+/// Nodes of a later round replace those of an earlier one. A round that asked a node's services
+/// only has not seen its clock, which has gone on since it was seen.
+fn merge_nodes(
+    nodes: &mut Vec<NodeRecord>,
+    later: Vec<NodeRecord>,
+    at_s: f64,
+    seen: &mut BTreeMap<Role, f64>,
+) {
     let mut by_role: BTreeMap<_, _> = nodes
         .drain(..)
         .map(|node| (node.role.clone(), node))
         .collect();
-    for node in later {
+    for mut node in later {
+        let earlier = by_role.get(&node.role).filter(|_| node.trouble.is_none());
+        if let (None, Some(earlier), Some(since)) = (node.now, earlier, seen.get(&node.role)) {
+            node.now = earlier.now.map(|now| now + (at_s - since));
+            node.skew_s = earlier.skew_s;
+        }
+        seen.insert(node.role.clone(), at_s);
         by_role.insert(node.role.clone(), node);
     }
     nodes.extend(by_role.into_values());
@@ -201,4 +216,39 @@ fn unseen(site: &Site, wanted: &[Wanted], error: &OpenError) -> (Vec<NodeRecord>
         })
         .collect();
     (nodes, facts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(now: Option<f64>, trouble: Option<&str>) -> NodeRecord {
+        NodeRecord {
+            role: Role::new("tables").unwrap(),
+            instance: "tables".to_owned(),
+            image: None,
+            standin: false,
+            now,
+            skew_s: now.map(|_| 2.0),
+            trouble: trouble.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn a_clock_goes_on_while_only_services_are_asked() {
+        let (mut nodes, mut clocks) = (Vec::new(), BTreeMap::new());
+        merge_nodes(&mut nodes, vec![node(Some(1000.0), None)], 0.5, &mut clocks);
+        for (at_s, now) in [(3.5, 1003.0), (10.5, 1010.0)] {
+            merge_nodes(&mut nodes, vec![node(None, None)], at_s, &mut clocks);
+            assert_eq!((nodes[0].now, nodes[0].skew_s), (Some(now), Some(2.0)));
+        }
+        // Of a node that could not be entered nothing is known any more.
+        merge_nodes(
+            &mut nodes,
+            vec![node(None, Some("gone"))],
+            20.0,
+            &mut clocks,
+        );
+        assert_eq!(nodes[0].now, None);
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use runproof_model::text::one_line;
 use runproof_model::{Observed, Reason, ReasonKind};
 
 use crate::answer::Answers;
@@ -73,6 +74,15 @@ pub fn declared<'a>(
             find(name).map(|value| Secret::of(value.as_bytes(), key))
         }),
     )
+}
+
+/// The names of variables, sorted.
+pub fn names(variables: &Observed<HashMap<String, String>>) -> Observed<Vec<String>> {
+    variables.as_ref().map(|map| {
+        let mut names: Vec<String> = map.keys().map(|name| one_line(name, 255)).collect();
+        names.sort();
+        names
+    })
 }
 
 /// Looks a name up in variables that may be unknown.

@@ -22,8 +22,10 @@ use crate::kind::{
 use crate::reads::Reads;
 
 mod endpoint;
+mod query;
 
 pub use endpoint::{Endpoint, Url, check_file, check_text};
+pub(crate) use query::{api_query, check_api, check_tls, curl, mail_query};
 
 /// The name that stands for no credential.
 pub const NO_CREDENTIAL: &str = "none";

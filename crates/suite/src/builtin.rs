@@ -9,6 +9,7 @@ pub(crate) const CONFLICTS: &str = include_str!("../../../suites/conflicts.yaml"
 
 /// One line a file, by its path below `suites/`; a test compares it with the folder.
 static FILES: &[(&str, &str)] = &[
+    ("basic.yaml", include_str!("../../../suites/basic.yaml")),
     ("botui.yaml", include_str!("../../../suites/botui.yaml")),
     ("cache.yaml", include_str!("../../../suites/cache.yaml")),
     ("caddy.yaml", include_str!("../../../suites/caddy.yaml")),
@@ -22,10 +23,13 @@ static FILES: &[(&str, &str)] = &[
     ("dns.yaml", include_str!("../../../suites/dns.yaml")),
     ("drive.yaml", include_str!("../../../suites/drive.yaml")),
     ("env.yaml", include_str!("../../../suites/env.yaml")),
+    ("ext.yaml", include_str!("../../../suites/ext.yaml")),
+    ("f2b.yaml", include_str!("../../../suites/f2b.yaml")),
     ("fw.yaml", include_str!("../../../suites/fw.yaml")),
     ("glibc.yaml", include_str!("../../../suites/glibc.yaml")),
     ("health.yaml", include_str!("../../../suites/health.yaml")),
     ("log.yaml", include_str!("../../../suites/log.yaml")),
+    ("nat.yaml", include_str!("../../../suites/nat.yaml")),
     ("net.yaml", include_str!("../../../suites/net.yaml")),
     ("path.yaml", include_str!("../../../suites/path.yaml")),
     (

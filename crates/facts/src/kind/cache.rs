@@ -68,7 +68,7 @@ pub struct Cache {
     pub patterns: OpenMap<Keys>,
 }
 
-/// The keys of a pattern, without their names.
+/// The keys of a pattern; of their names, no more than the bots.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Keys {
@@ -78,6 +78,22 @@ pub struct Keys {
     pub types: Observed<BTreeMap<String, u64>>,
     /// How many never end.
     pub without_ttl: Observed<u64>,
+    /// The second part of names that are made as `suggestions:BOT:SESSION`, each once, sorted; absent for
+    /// other patterns, whose names may hold what nobody else may have.
+    pub bots: Observed<Vec<String>>,
+}
+
+/// The keys whose second part is a bot.
+const OF_BOTS: [&str; 4] = [
+    "suggestions:",
+    "switchers:",
+    "active_context:",
+    "start_bas_executed:",
+];
+
+/// Whether the keys of a pattern are named after bots.
+pub fn is_of_bots(pattern: &str) -> bool {
+    OF_BOTS.iter().any(|prefix| pattern.starts_with(prefix))
 }
 
 impl CacheQuery {

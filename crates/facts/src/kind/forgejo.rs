@@ -4,34 +4,16 @@ use runproof_model::{Observed, Reason};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::quote::sh;
 use crate::reads::Reads;
-use crate::service::{
-    NO_CREDENTIAL, Service, ServiceAsk, Steps, Url, check_credential, check_file, no,
-};
+use crate::service::{NO_CREDENTIAL, Service, ServiceAsk, Steps, api_query, check_api, curl, no};
 
-/// Which server, with which credential.
-#[derive(
-    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(deny_unknown_fields)]
-pub struct ForgejoQuery {
+api_query!(
+    /// Which server, with which credential.
+    ForgejoQuery,
     /// The address, such as `http://localhost:4747`.
-    pub forgejo: String,
-    /// The `Host` header, instead of the address's own.
-    #[serde(default)]
-    pub host_header: Option<String>,
-    /// The credential whose token is sent; `none` asks without one.
-    #[serde(default = "credential")]
-    pub credential: String,
-    /// A file of the node with the certificates that are trusted, instead of this machine's own.
-    #[serde(default)]
-    pub ca: Option<String>,
-}
-
-fn credential() -> String {
-    NO_CREDENTIAL.to_owned()
-}
+    forgejo,
+    NO_CREDENTIAL
+);
 
 /// The forge.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -71,10 +53,8 @@ impl Service for Forgejo {
     type Query = ForgejoQuery;
 
     fn check(query: &ForgejoQuery) -> Result<(), String> {
-        Url::parse(&query.forgejo)?;
-        check_credential(&query.credential)?;
-        crate::service::check_host_header(query.host_header.as_ref())?;
-        check_file(query.ca.as_ref())
+        let (host, ca) = (query.host_header.as_ref(), query.ca.as_ref());
+        check_api(&query.forgejo, &query.credential, host, ca)
     }
 
     fn ask(query: &ForgejoQuery, _: &Reads) -> ServiceAsk {
@@ -94,12 +74,6 @@ impl Service for Forgejo {
     }
 
     fn by_hand(query: &ForgejoQuery) -> String {
-        format!(
-            "curl -si {}",
-            sh(&format!(
-                "{}/api/healthz",
-                query.forgejo.trim_end_matches('/')
-            ))
-        )
+        curl(&query.forgejo, "/api/healthz")
     }
 }

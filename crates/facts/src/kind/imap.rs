@@ -7,29 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::kind::tls::Tls;
 use crate::quote::sh;
 use crate::reads::Reads;
-use crate::service::{Endpoint, Service, ServiceAsk, Steps, Vantage, check_file, no};
+use crate::service::{Service, ServiceAsk, Steps, check_tls, mail_query, no};
 
-/// Which server, and how TLS is spoken.
-#[derive(
-    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(deny_unknown_fields)]
-pub struct ImapQuery {
-    /// `host:port`.
-    pub imap: String,
-    /// Whether TLS is spoken from the first byte.
-    #[serde(default)]
-    pub implicit: bool,
-    /// The name that the certificate must hold; the host when left out.
-    #[serde(default)]
-    pub name: Option<String>,
-    /// A file of the node with the certificates that are trusted, instead of this machine's own.
-    #[serde(default)]
-    pub ca: Option<String>,
-    /// From where it is asked.
-    #[serde(default)]
-    pub from: Vantage,
-}
+mail_query!(ImapQuery, imap);
 
 /// A server that speaks IMAP. Nobody logs in and nothing is sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -72,11 +52,7 @@ impl Service for Imap {
     type Query = ImapQuery;
 
     fn check(query: &ImapQuery) -> Result<(), String> {
-        Endpoint::parse(&query.imap)?;
-        if let Some(name) = &query.name {
-            Endpoint::new(name, 1)?;
-        }
-        check_file(query.ca.as_ref())
+        check_tls(&query.imap, query.name.as_ref(), query.ca.as_ref())
     }
 
     fn ask(query: &ImapQuery, _: &Reads) -> ServiceAsk {

@@ -38,6 +38,8 @@ fn vault() -> String {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Kv {
+    /// The KV mount that it was looked for in, such as `secret`.
+    pub mount: Observed<String>,
     /// Whether the path holds a secret that is not deleted.
     pub exists: Observed<bool>,
     /// The names of its keys, sorted.
@@ -96,6 +98,7 @@ impl Service for Kv {
 
     fn blank(query: &KvQuery, reason: &Reason) -> Self {
         Self {
+            mount: no(reason),
             exists: no(reason),
             keys: no(reason),
             plain: OpenMap::declared(&query.plain, |_| no(reason)),

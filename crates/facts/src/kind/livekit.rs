@@ -4,9 +4,8 @@ use runproof_model::{Observed, Reason};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::quote::sh;
 use crate::reads::Reads;
-use crate::service::{Service, ServiceAsk, Steps, Url, check_file, no};
+use crate::service::{NO_CREDENTIAL, Service, ServiceAsk, Steps, check_api, curl, no};
 
 /// Which server.
 #[derive(
@@ -54,9 +53,8 @@ impl Service for Livekit {
     type Query = LivekitQuery;
 
     fn check(query: &LivekitQuery) -> Result<(), String> {
-        Url::parse(&query.livekit)?;
-        crate::service::check_host_header(query.host_header.as_ref())?;
-        check_file(query.ca.as_ref())
+        let (host, ca) = (query.host_header.as_ref(), query.ca.as_ref());
+        check_api(&query.livekit, NO_CREDENTIAL, host, ca)
     }
 
     fn ask(query: &LivekitQuery, _: &Reads) -> ServiceAsk {
@@ -74,9 +72,6 @@ impl Service for Livekit {
     }
 
     fn by_hand(query: &LivekitQuery) -> String {
-        format!(
-            "curl -si {}",
-            sh(&format!("{}/", query.livekit.trim_end_matches('/')))
-        )
+        curl(&query.livekit, "/")
     }
 }

@@ -4,34 +4,16 @@ use runproof_model::{Observed, Reason};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::quote::sh;
 use crate::reads::Reads;
-use crate::service::{
-    NO_CREDENTIAL, Service, ServiceAsk, Steps, Url, check_credential, check_file, no,
-};
+use crate::service::{NO_CREDENTIAL, Service, ServiceAsk, Steps, api_query, check_api, curl, no};
 
-/// Which server, with which credential.
-#[derive(
-    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(deny_unknown_fields)]
-pub struct LlmQuery {
+api_query!(
+    /// Which server, with which credential.
+    LlmQuery,
     /// The address, such as `http://localhost:8081`.
-    pub llm: String,
-    /// The `Host` header, instead of the address's own.
-    #[serde(default)]
-    pub host_header: Option<String>,
-    /// The credential whose token is sent; `none` asks without one.
-    #[serde(default = "credential")]
-    pub credential: String,
-    /// A file of the node with the certificates that are trusted, instead of this machine's own.
-    #[serde(default)]
-    pub ca: Option<String>,
-}
-
-fn credential() -> String {
-    NO_CREDENTIAL.to_owned()
-}
+    llm,
+    NO_CREDENTIAL
+);
 
 /// The server of language models.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -66,10 +48,8 @@ impl Service for Llm {
     type Query = LlmQuery;
 
     fn check(query: &LlmQuery) -> Result<(), String> {
-        Url::parse(&query.llm)?;
-        check_credential(&query.credential)?;
-        crate::service::check_host_header(query.host_header.as_ref())?;
-        check_file(query.ca.as_ref())
+        let (host, ca) = (query.host_header.as_ref(), query.ca.as_ref());
+        check_api(&query.llm, &query.credential, host, ca)
     }
 
     fn ask(query: &LlmQuery, _: &Reads) -> ServiceAsk {
@@ -87,9 +67,6 @@ impl Service for Llm {
     }
 
     fn by_hand(query: &LlmQuery) -> String {
-        format!(
-            "curl -si {}",
-            sh(&format!("{}/health", query.llm.trim_end_matches('/')))
-        )
+        curl(&query.llm, "/health")
     }
 }

@@ -13,8 +13,60 @@ use crate::reads::Reads;
 use crate::scrub;
 use crate::secret::Secret;
 use crate::service::{
-    Endpoint, NO_CREDENTIAL, Service, ServiceAsk, Steps, check_credential, check_text, no,
+    Endpoint, NO_CREDENTIAL, Service, ServiceAsk, Steps, check_credential, check_text, check_tls,
+    no,
 };
+
+mod forge;
+mod part;
+mod platform;
+
+pub use forge::{CiJob, CiRun, CiTask, Runner};
+pub use part::Part;
+pub use platform::{Bot, Column, ConfigSync, DriveFile, DriveFiles, Migration};
+
+/// What is asked of TLS, in the words of `sslmode`, with their meaning.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum SslMode {
+    /// No TLS.
+    Disable,
+    /// TLS where the server has it, whatever its certificate, which is told.
+    #[default]
+    Prefer,
+    /// TLS, whatever the certificate; where a `ca` is named, as `verify-ca`.
+    Require,
+    /// TLS, and nobody logs in unless the certificate leads to one that is trusted; its names do not count.
+    VerifyCa,
+    /// TLS, and nobody logs in unless the certificate leads to one that is trusted and holds the name.
+    VerifyFull,
+}
+
+impl SslMode {
+    /// The word of `sslmode`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Disable => "disable",
+            Self::Prefer => "prefer",
+            Self::Require => "require",
+            Self::VerifyCa => "verify-ca",
+            Self::VerifyFull => "verify-full",
+        }
+    }
+}
 
 /// Which database, as whom, and what of it.
 #[derive(
@@ -30,6 +82,15 @@ pub struct PostgresQuery {
     /// The credential that logs in; `none` only knocks.
     #[serde(default = "tables")]
     pub credential: String,
+    /// What is asked of TLS: `disable`, `prefer`, `require`, `verify-ca` or `verify-full`.
+    #[serde(default)]
+    pub sslmode: SslMode,
+    /// A file of the node with the certificates that are trusted, instead of this machine's own.
+    #[serde(default)]
+    pub ca: Option<String>,
+    /// The name that the certificate must hold; the host when left out.
+    #[serde(default)]
+    pub name: Option<String>,
     /// Settings that are told, such as `listen_addresses`.
     #[serde(default)]
     pub settings: Vec<String>,
@@ -51,76 +112,6 @@ fn tables() -> String {
     "tables".to_owned()
 }
 
-/// A part of the fact that costs a statement of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Part {
-    /// `databases`.
-    Databases,
-    /// `settings`.
-    Settings,
-    /// `tables`.
-    Tables,
-    /// `migrations`.
-    Migrations,
-    /// `bots`.
-    Bots,
-    /// `config`, `secret` and `config_keys`.
-    Config,
-    /// `config_sync`.
-    ConfigSync,
-    /// `drive_files`.
-    DriveFiles,
-    /// `ci_runs`.
-    CiRuns,
-    /// `ci_jobs`.
-    CiJobs,
-    /// `ci_tasks`.
-    CiTasks,
-    /// `runners`.
-    Runners,
-    /// `runner_tokens`.
-    RunnerTokens,
-}
-
-impl Part {
-    /// Every part, with the fields that call for it and what is read for it, in words.
-    pub const ALL: [(Self, &'static [&'static str], &'static str); 13] = [
-        (Self::Databases, &["databases"], "pg_database"),
-        (Self::Settings, &["settings"], "pg_settings"),
-        (Self::Tables, &["tables"], "information_schema.columns"),
-        (
-            Self::Migrations,
-            &["migrations"],
-            "__diesel_schema_migrations",
-        ),
-        (Self::Bots, &["bots"], "bots"),
-        (
-            Self::Config,
-            &["config", "secret", "config_keys"],
-            "bot_configuration of the bot",
-        ),
-        (Self::ConfigSync, &["config_sync"], "gbot_config_sync"),
-        (Self::DriveFiles, &["drive_files"], "drive_files"),
-        (Self::CiRuns, &["ci_runs"], "action_run, the last 200"),
-        (Self::CiJobs, &["ci_jobs"], "action_run_job, the last 500"),
-        (Self::CiTasks, &["ci_tasks"], "action_task, the last 500"),
-        (Self::Runners, &["runners"], "action_runner"),
-        (
-            Self::RunnerTokens,
-            &["runner_tokens"],
-            "action_runner_token, counted",
-        ),
-    ];
-
-    fn words(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(part, ..)| *part == self)
-            .map_or("", |(_, _, words)| words)
-    }
-}
-
 /// A PostgreSQL server and one database of it, read in a session that cannot write.
 /// A table that the database does not have is absent, with all that would stand in it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -130,6 +121,14 @@ pub struct Postgres {
     pub reachable: Observed<bool>,
     /// Why there is no session; absent when there is one.
     pub trouble: Observed<String>,
+    /// Whether the session is under TLS.
+    pub tls: Observed<bool>,
+    /// Whether the certificate leads to one that is trusted, is valid now, and holds the name; absent without TLS.
+    pub verified: Observed<bool>,
+    /// Why it does not verify; absent when it does.
+    pub why_not: Observed<String>,
+    /// Against what it was verified: the file of `ca`, or `this machine`; absent without TLS.
+    pub verified_against: Observed<String>,
     /// Whether the credential logs in.
     pub auth_ok: Observed<bool>,
     /// The account that logged in.
@@ -138,6 +137,8 @@ pub struct Postgres {
     pub version: Observed<String>,
     /// Its major version.
     pub major: Observed<u64>,
+    /// Its clock when the session began.
+    pub now: Observed<i64>,
     /// The names of all databases, sorted.
     pub databases: Observed<Vec<String>>,
     /// The declared settings; absent where the server knows none of that name.
@@ -174,140 +175,6 @@ pub struct Postgres {
     pub runner_tokens: Observed<u64>,
 }
 
-/// A column of a table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Column {
-    /// Its name.
-    pub name: String,
-    /// Its type, in SQL's word.
-    pub r#type: String,
-    /// Whether it may be null.
-    pub nullable: bool,
-}
-
-/// A migration that was run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Migration {
-    /// Its version.
-    pub version: String,
-    /// When it was run.
-    pub run_on: i64,
-}
-
-/// A bot.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Bot {
-    /// Its identifier.
-    pub id: String,
-    /// Its name.
-    pub name: String,
-    /// Whether it is active; absent when the table does not say.
-    pub active: Observed<bool>,
-}
-
-/// What the drive monitor says of a configuration file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ConfigSync {
-    /// The bot's identifier.
-    pub bot_id: String,
-    /// The file.
-    pub path: Observed<String>,
-    /// When it was last read.
-    pub last_sync: Observed<i64>,
-    /// Its hash.
-    pub hash: Observed<String>,
-    /// How often it was read.
-    pub count: Observed<i64>,
-}
-
-/// The drive monitor's files.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct DriveFiles {
-    /// How many there are.
-    pub total: u64,
-    /// How many are indexed.
-    pub indexed: u64,
-    /// How many failed at least once.
-    pub failed: u64,
-    /// The first thousand, by path.
-    pub files: Vec<DriveFile>,
-}
-
-/// A file as the drive monitor knows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct DriveFile {
-    /// Its place, `bucket/key`.
-    pub path: String,
-    /// The ETag that was last seen.
-    pub etag: Observed<String>,
-    /// Whether it is indexed.
-    pub indexed: bool,
-    /// How often it failed.
-    pub failures: i64,
-}
-
-/// A workflow run. Status 0 waits, 1 succeeded, 2 failed, 3 was cancelled, 6 runs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CiRun {
-    /// Its number.
-    pub id: i64,
-    /// The workflow's file.
-    pub workflow: Observed<String>,
-    /// Its status.
-    pub status: i64,
-    /// When it was made.
-    pub created: Observed<i64>,
-    /// When it last changed.
-    pub updated: Observed<i64>,
-}
-
-/// A job of a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CiJob {
-    /// Its number.
-    pub id: i64,
-    /// The number of its run.
-    pub run: i64,
-    /// Its status.
-    pub status: i64,
-    /// The number of its task; 0 when there is none.
-    pub task: i64,
-}
-
-/// A task that a runner took.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CiTask {
-    /// Its number.
-    pub id: i64,
-    /// The number of its job.
-    pub job: i64,
-    /// Its status.
-    pub status: i64,
-    /// When it last changed.
-    pub updated: Observed<i64>,
-}
-
-/// A runner.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Runner {
-    /// Its name.
-    pub name: String,
-    /// When it was last heard of.
-    pub last_online: Observed<i64>,
-    /// When it last worked.
-    pub last_active: Observed<i64>,
-}
-
 impl PostgresQuery {
     /// The look in words.
     pub fn steps(&self, parts: &[Part]) -> Steps {
@@ -316,7 +183,11 @@ impl PostgresQuery {
             requests.push("a connection, without logging in".to_owned());
         } else {
             let database = self.database.as_deref().unwrap_or("the credential's own");
-            requests.push(format!("log in to database {database}, read only"));
+            let trust = self.ca.as_deref().unwrap_or("this machine's certificates");
+            requests.push(format!(
+                "log in to database {database}, read only, sslmode {}, verified by {trust}",
+                self.sslmode.as_str()
+            ));
             requests.extend(parts.iter().map(|part| format!("read {}", part.words())));
         }
         Steps::new(&self.postgres, requests).credential(&self.credential)
@@ -329,7 +200,7 @@ impl Service for Postgres {
     type Query = PostgresQuery;
 
     fn check(query: &PostgresQuery) -> Result<(), String> {
-        Endpoint::parse(&query.postgres)?;
+        check_tls(&query.postgres, query.name.as_ref(), query.ca.as_ref())?;
         check_credential(&query.credential)?;
         check_text("database", &query.database)?;
         check_text("setting", &query.settings)?;
@@ -382,10 +253,15 @@ impl Service for Postgres {
         Self {
             reachable: no(reason),
             trouble: no(reason),
+            tls: no(reason),
+            verified: no(reason),
+            why_not: no(reason),
+            verified_against: no(reason),
             auth_ok: no(reason),
             account: no(reason),
             version: no(reason),
             major: no(reason),
+            now: no(reason),
             databases: no(reason),
             settings: OpenMap::declared(&query.settings, |_| no(reason)),
             tables: OpenMap::declared(&query.tables, |_| no(reason)),

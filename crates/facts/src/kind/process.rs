@@ -78,6 +78,8 @@ pub struct Process {
     pub unit: Observed<String>,
     /// When it started, in seconds since 1970.
     pub started: Observed<f64>,
+    /// The names of all variables it was started with, sorted; absent unless the query declares one.
+    pub environment_names: Observed<Vec<String>>,
     /// The declared plain variables it was started with.
     #[schemars(extend("x-keys" = "environment"))]
     pub environment: OpenMap<String>,
@@ -226,6 +228,7 @@ impl Fact for Processes {
                         },
                         unit: proc.unit,
                         started: proc.started,
+                        environment_names: environ::names(&variables),
                         environment,
                         secret_environment,
                     }

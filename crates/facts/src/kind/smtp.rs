@@ -7,29 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::kind::tls::Tls;
 use crate::quote::sh;
 use crate::reads::Reads;
-use crate::service::{Endpoint, Service, ServiceAsk, Steps, Vantage, check_file, no};
+use crate::service::{Service, ServiceAsk, Steps, check_tls, mail_query, no};
 
-/// Which server, and how TLS is spoken.
-#[derive(
-    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(deny_unknown_fields)]
-pub struct SmtpQuery {
-    /// `host:port`.
-    pub smtp: String,
-    /// Whether TLS is spoken from the first byte.
-    #[serde(default)]
-    pub implicit: bool,
-    /// The name that the certificate must hold; the host when left out.
-    #[serde(default)]
-    pub name: Option<String>,
-    /// A file of the node with the certificates that are trusted, instead of this machine's own.
-    #[serde(default)]
-    pub ca: Option<String>,
-    /// From where it is asked.
-    #[serde(default)]
-    pub from: Vantage,
-}
+mail_query!(SmtpQuery, smtp);
 
 /// A server that speaks SMTP. Nobody logs in and nothing is sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -70,11 +50,7 @@ impl Service for Smtp {
     type Query = SmtpQuery;
 
     fn check(query: &SmtpQuery) -> Result<(), String> {
-        Endpoint::parse(&query.smtp)?;
-        if let Some(name) = &query.name {
-            Endpoint::new(name, 1)?;
-        }
-        check_file(query.ca.as_ref())
+        check_tls(&query.smtp, query.name.as_ref(), query.ca.as_ref())
     }
 
     fn ask(query: &SmtpQuery, _: &Reads) -> ServiceAsk {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::quote::sh;
 use crate::reads::Reads;
-use crate::service::{Endpoint, Service, ServiceAsk, Steps, Vantage, check_file, no};
+use crate::service::{Service, ServiceAsk, Steps, Vantage, check_tls, no};
 
 /// What is said before the handshake.
 #[derive(
@@ -133,11 +133,7 @@ impl Service for Tls {
     type Query = TlsQuery;
 
     fn check(query: &TlsQuery) -> Result<(), String> {
-        Endpoint::parse(&query.tls)?;
-        if let Some(name) = &query.name {
-            Endpoint::new(name, 1)?;
-        }
-        check_file(query.ca.as_ref())
+        check_tls(&query.tls, query.name.as_ref(), query.ca.as_ref())
     }
 
     fn ask(query: &TlsQuery, _: &Reads) -> ServiceAsk {

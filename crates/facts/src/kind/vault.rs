@@ -101,6 +101,8 @@ pub struct Seal {
 pub struct Token {
     /// Seconds for which it is still valid; 0 when it does not end.
     pub ttl: Observed<u64>,
+    /// Seconds for which it was made, after what the Vault cut from what was asked for; 0 when it does not end.
+    pub creation_ttl: Observed<u64>,
     /// When it ends; absent when it does not.
     pub expire_time: Observed<i64>,
     /// Its policies, sorted.

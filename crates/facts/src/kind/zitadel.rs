@@ -4,34 +4,16 @@ use runproof_model::{Observed, Reason};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::quote::sh;
 use crate::reads::Reads;
-use crate::service::{
-    NO_CREDENTIAL, Service, ServiceAsk, Steps, Url, check_credential, check_file, no,
-};
+use crate::service::{NO_CREDENTIAL, Service, ServiceAsk, Steps, api_query, check_api, curl, no};
 
-/// Which server, with which credential.
-#[derive(
-    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(deny_unknown_fields)]
-pub struct ZitadelQuery {
+api_query!(
+    /// Which server, with which credential.
+    ZitadelQuery,
     /// The address, such as `http://localhost:9000`.
-    pub zitadel: String,
-    /// The `Host` header, instead of the address's own.
-    #[serde(default)]
-    pub host_header: Option<String>,
-    /// The credential whose token is sent; `none` asks without one.
-    #[serde(default = "credential")]
-    pub credential: String,
-    /// A file of the node with the certificates that are trusted, instead of this machine's own.
-    #[serde(default)]
-    pub ca: Option<String>,
-}
-
-fn credential() -> String {
-    "directory".to_owned()
-}
+    zitadel,
+    "directory"
+);
 
 /// The identity provider.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -79,10 +61,8 @@ impl Service for Zitadel {
     type Query = ZitadelQuery;
 
     fn check(query: &ZitadelQuery) -> Result<(), String> {
-        Url::parse(&query.zitadel)?;
-        check_credential(&query.credential)?;
-        crate::service::check_host_header(query.host_header.as_ref())?;
-        check_file(query.ca.as_ref())
+        let (host, ca) = (query.host_header.as_ref(), query.ca.as_ref());
+        check_api(&query.zitadel, &query.credential, host, ca)
     }
 
     fn ask(query: &ZitadelQuery, _: &Reads) -> ServiceAsk {
@@ -104,12 +84,6 @@ impl Service for Zitadel {
     }
 
     fn by_hand(query: &ZitadelQuery) -> String {
-        format!(
-            "curl -si {}",
-            sh(&format!(
-                "{}/debug/healthz",
-                query.zitadel.trim_end_matches('/')
-            ))
-        )
+        curl(&query.zitadel, "/debug/healthz")
     }
 }

@@ -1,16 +1,17 @@
 //! Valkey by the redis client, over a stream.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ErrorKind, RedisConnectionInfo, RedisError, Value};
-use runproof_facts::kind::cache::{Cache, CacheQuery, Keys};
+use runproof_facts::kind::cache::{Cache, CacheQuery, Keys, is_of_bots};
 use runproof_facts::service::{NO_CREDENTIAL, Service};
 use runproof_facts::{OpenMap, scrub};
 use runproof_model::text::one_line;
 use runproof_model::{Observed, Reason, ReasonKind};
 
+use super::purse::Login;
 use super::{Desk, broken, closed, dial, endpoint, not_asked};
 use crate::dial::Place;
 
@@ -27,6 +28,8 @@ pub(super) async fn collect(
     query: &CacheQuery,
 ) -> Result<Cache, Reason> {
     let to = endpoint(&query.cache)?;
+    // Before the port is opened: fetching it takes a stream too, and nobody holds one while waiting.
+    let login = desk.login_at(&query.credential, query.from, &to).await;
     let stream = match dial(place, query.from, &to).await {
         Ok(stream) => stream,
         Err(why) => return closed(query, why),
@@ -40,15 +43,14 @@ pub(super) async fn collect(
         Err(error) => return Ok(broken(query, &meaning(&error))),
     };
     let driver = tokio::spawn(driver);
-    let fact = ask(desk, query, &to, &mut connection).await;
+    let fact = ask(query, login, &mut connection).await;
     driver.abort();
     Ok(fact)
 }
 
 async fn ask(
-    desk: &Desk<'_>,
     query: &CacheQuery,
-    to: &runproof_facts::service::Endpoint,
+    login: Result<Login, Reason>,
     connection: &mut MultiplexedConnection,
 ) -> Cache {
     let mut fact = Cache::blank(query, &not_asked());
@@ -65,7 +67,7 @@ async fn ask(
     let mut inside = fact.ping.known().is_some();
     let mut closed_by = Reason::new(ReasonKind::Permission, "nobody logged in");
     if query.credential != NO_CREDENTIAL {
-        let logged_in = match desk.login_at(&query.credential, query.from, to).await {
+        let logged_in = match login {
             Err(reason) => Err(reason),
             Ok(login) => Ok(log_in(connection, &login.user, &login.secret).await),
         };
@@ -215,6 +217,7 @@ async fn keys(connection: &mut MultiplexedConnection, pattern: &str) -> Result<K
     }
     let mut types: BTreeMap<String, u64> = BTreeMap::new();
     let (mut count, mut without_ttl) = (0, 0);
+    let mut bots = BTreeSet::new();
     let found: Vec<Vec<u8>> = found.into_iter().collect();
     for some in found.chunks(200) {
         let mut pipe = redis::pipe();
@@ -225,7 +228,7 @@ async fn keys(connection: &mut MultiplexedConnection, pattern: &str) -> Result<K
             .query_async(connection)
             .await
             .map_err(|error| meaning(&error))?;
-        for pair in answers.chunks(2) {
+        for (key, pair) in some.iter().zip(answers.chunks(2)) {
             let kind = match pair.first() {
                 Some(Value::SimpleString(kind)) => kind.as_str(),
                 _ => return Err(Reason::new(ReasonKind::Garbled, "TYPE")),
@@ -235,6 +238,8 @@ async fn keys(connection: &mut MultiplexedConnection, pattern: &str) -> Result<K
                 continue;
             }
             count += 1;
+            let name = String::from_utf8_lossy(key);
+            bots.insert(one_line(name.split(':').nth(1).unwrap_or_default(), 100));
             *types.entry(one_line(kind, 50)).or_default() += 1;
             if pair.get(1) == Some(&Value::Int(-1)) {
                 without_ttl += 1;
@@ -245,6 +250,11 @@ async fn keys(connection: &mut MultiplexedConnection, pattern: &str) -> Result<K
         count: Observed::Known(count),
         types: Observed::Known(types),
         without_ttl: Observed::Known(without_ttl),
+        bots: if is_of_bots(pattern) {
+            Observed::Known(bots.into_iter().collect())
+        } else {
+            Observed::Absent
+        },
     })
 }
 

@@ -2,11 +2,11 @@
 
 use reqwest::Method;
 use runproof_facts::kind::forgejo::{Forgejo, ForgejoQuery};
-use runproof_facts::service::{NO_CREDENTIAL, Service, Url, Vantage};
-use runproof_model::text::one_line;
+use runproof_facts::service::Service;
 use runproof_model::{Observed, Reason, ReasonKind};
 
-use super::web::{Way, Web};
+use super::api::Api;
+use super::web::{NoReply, Reply};
 use super::{Desk, not_asked};
 use crate::dial::Place;
 
@@ -15,24 +15,9 @@ pub(super) async fn collect(
     place: &Place,
     query: &ForgejoQuery,
 ) -> Result<Forgejo, Reason> {
-    let url = Url::parse(query.forgejo.trim_end_matches('/'))
-        .map_err(|why| Reason::new(ReasonKind::Defect, why))?;
-    let way = |strict| Way {
-        url: &url,
-        connect: None,
-        ca: query.ca.as_deref(),
-        from: Vantage::Node,
-        strict,
-    };
-    let web = Web::open(desk, place, way(false)).await?;
-    let ask = async |path: &str| {
-        let mut request = web.request(Method::GET, path);
-        if let Some(host) = &query.host_header {
-            request = request.header("host", host);
-        }
-        web.send(request).await
-    };
-    let health = match ask("/api/healthz").await {
+    let (host, ca) = (query.host_header.as_ref(), query.ca.as_ref());
+    let api = Api::open(desk, place, &query.forgejo, host, ca).await?;
+    let health = match api.get("/api/healthz").await {
         Ok(health) => health,
         Err(why) => return why.fact(query),
     };
@@ -47,60 +32,36 @@ pub(super) async fn collect(
         },
         Err(reason) => Observed::Unknown(reason),
     };
-    fact.version = match ask("/api/v1/version").await {
-        Ok(reply) => reply
-            .success()
-            .and_then(|json| {
-                let version = json.get("version").and_then(|version| version.as_str());
-                version
-                    .map(|version| one_line(version, 100))
-                    .ok_or_else(|| Reason::new(ReasonKind::Garbled, "no version"))
-            })
-            .into(),
-        Err(why) => Observed::Unknown(why.reason()),
-    };
-    let login = if query.credential == NO_CREDENTIAL {
-        Err(Reason::new(
-            ReasonKind::NotAllowed,
-            "asked without a credential",
-        ))
-    } else {
-        desk.login_at(&query.credential, Vantage::Node, &url.endpoint)
-            .await
-    };
-    match login {
+    fact.version = api.version("/api/v1/version").await;
+    match searched(&api, &query.credential).await {
         Err(reason) => {
             fact.token_alive = Observed::Unknown(reason.clone());
             fact.repositories = Observed::Unknown(reason);
         }
-        Ok(login) => {
-            let web = Web::open(desk, place, way(true)).await?;
-            let request = web
-                .request(Method::GET, "/api/v1/repos/search?limit=1")
-                .header("authorization", format!("token {}", login.secret.as_str()));
-            match web.send(request).await {
-                Err(why) => {
-                    let reason = why.reason();
-                    fact.token_alive = Observed::Unknown(reason.clone());
-                    fact.repositories = Observed::Unknown(reason);
-                }
-                Ok(reply) => {
-                    fact.token_alive = match reply.status {
-                        200 => Observed::Known(true),
-                        401 => Observed::Known(false),
-                        status => Observed::unknown(ReasonKind::Failed, format!("status {status}")),
-                    };
-                    let total = reply.header("x-total-count").and_then(|n| n.parse().ok());
-                    fact.repositories = match (reply.status, total) {
-                        (200, Some(total)) => Observed::Known(total),
-                        (200, None) => Observed::unknown(ReasonKind::Garbled, "no total"),
-                        (status, _) => {
-                            Observed::unknown(ReasonKind::Failed, format!("status {status}"))
-                        }
-                    };
-                }
-            }
+        Ok(reply) => {
+            let failed = || Reason::new(ReasonKind::Failed, format!("status {}", reply.status));
+            fact.token_alive = match reply.status {
+                200 => Observed::Known(true),
+                401 => Observed::Known(false),
+                _ => Observed::Unknown(failed()),
+            };
+            let total = reply.header("x-total-count").and_then(|n| n.parse().ok());
+            fact.repositories = match (reply.status, total) {
+                (200, Some(total)) => Observed::Known(total),
+                (200, None) => Observed::unknown(ReasonKind::Garbled, "no total"),
+                _ => Observed::Unknown(failed()),
+            };
         }
     }
     Ok(fact)
+}
+
+/// One repository of those that the token sees, and how many there are.
+async fn searched(api: &Api<'_>, credential: &str) -> Result<Reply, Reason> {
+    let trusted = api.trusted(credential).await?;
+    let token = format!("token {}", trusted.login.secret.as_str());
+    let request = trusted
+        .request(Method::GET, "/api/v1/repos/search?limit=1")
+        .header("authorization", token);
+    trusted.send(request).await.map_err(NoReply::reason)
 }

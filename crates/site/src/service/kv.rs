@@ -20,10 +20,16 @@ pub(super) async fn collect(desk: &Desk<'_>, query: &KvQuery) -> Result<Kv, Reas
         ));
     }
     let values = desk.values(&query.kv).await;
+    let mount: Observed<String> = desk
+        .access()
+        .await
+        .map(|access| one_line(&access.mount, 200))
+        .into();
     let mut fact = match &values {
         Observed::Known(values) => known(desk, query, values),
         Observed::Absent => {
             let mut fact = Kv::blank(query, &Reason::new(ReasonKind::Defect, "absent"));
+            fact.mount = mount;
             fact.exists = Observed::Known(false);
             fact.keys = Observed::Absent;
             fact.plain = OpenMap::declared(&query.plain, |_| Observed::Absent);
@@ -35,6 +41,7 @@ pub(super) async fn collect(desk: &Desk<'_>, query: &KvQuery) -> Result<Kv, Reas
         }
         Observed::Unknown(reason) => return Err(reason.clone()),
     };
+    fact.mount = mount;
     metadata(desk, query, &mut fact).await;
     Ok(fact)
 }
@@ -78,6 +85,10 @@ async fn metadata(desk: &Desk<'_>, query: &KvQuery, fact: &mut Kv) {
     let (client, web) = match access.client(desk).await {
         Ok(client) => client,
         Err(reason) => return lost(reason, fact),
+    };
+    let _turn = match web.turn().await {
+        Ok(turn) => turn,
+        Err(why) => return lost(why.reason(), fact),
     };
     match vaultrs::kv2::read_metadata(&client, &access.mount, &query.kv).await {
         Ok(found) => {

@@ -1,11 +1,10 @@
 //! The video server.
 
-use reqwest::Method;
 use runproof_facts::kind::livekit::{Livekit, LivekitQuery};
-use runproof_facts::service::{Service, Url, Vantage};
-use runproof_model::{Observed, Reason, ReasonKind};
+use runproof_facts::service::Service;
+use runproof_model::{Observed, Reason};
 
-use super::web::{Way, Web};
+use super::api::Api;
 use super::{Desk, not_asked};
 use crate::dial::Place;
 
@@ -14,24 +13,9 @@ pub(super) async fn collect(
     place: &Place,
     query: &LivekitQuery,
 ) -> Result<Livekit, Reason> {
-    let url = Url::parse(query.livekit.trim_end_matches('/'))
-        .map_err(|why| Reason::new(ReasonKind::Defect, why))?;
-    let way = Way {
-        url: &url,
-        connect: None,
-        ca: query.ca.as_deref(),
-        from: Vantage::Node,
-        strict: false,
-    };
-    let web = Web::open(desk, place, way).await?;
-    let ask = async |path: &str| {
-        let mut request = web.request(Method::GET, path);
-        if let Some(host) = &query.host_header {
-            request = request.header("host", host);
-        }
-        web.send(request).await
-    };
-    let root = match ask("/").await {
+    let (host, ca) = (query.host_header.as_ref(), query.ca.as_ref());
+    let api = Api::open(desk, place, &query.livekit, host, ca).await?;
+    let root = match api.get("/").await {
         Ok(root) => root,
         Err(why) => return why.fact(query),
     };
@@ -40,9 +24,7 @@ pub(super) async fn collect(
     fact.trouble = Observed::Absent;
     fact.status = Observed::Known(root.status);
     fact.ok = Observed::Known(root.status == 200 && root.body.as_slice().trim_ascii() == b"OK");
-    fact.refuses_strangers = match ask("/rtc/validate").await {
-        Ok(reply) => Observed::Known(matches!(reply.status, 401 | 403)),
-        Err(why) => Observed::Unknown(why.reason()),
-    };
+    let validated = api.status("/rtc/validate").await;
+    fact.refuses_strangers = validated.map(|status| matches!(status, 401 | 403));
     Ok(fact)
 }

@@ -2,32 +2,27 @@
 
 use reqwest::Method;
 use runproof_facts::kind::llm::{Llm, LlmQuery};
-use runproof_facts::service::{NO_CREDENTIAL, Service, Url, Vantage};
+use runproof_facts::service::{NO_CREDENTIAL, Service};
 use runproof_model::text::one_line;
 use runproof_model::{Observed, Reason, ReasonKind};
 use serde_json::Value;
 
-use super::web::{Reply, Way, Web};
+use super::api::Api;
+use super::web::{NoReply, Reply};
 use super::{Desk, not_asked};
 use crate::dial::Place;
+
+/// Where the models are listed.
+const MODELS: &str = "/v1/models";
 
 pub(super) async fn collect(
     desk: &Desk<'_>,
     place: &Place,
     query: &LlmQuery,
 ) -> Result<Llm, Reason> {
-    let url = Url::parse(query.llm.trim_end_matches('/'))
-        .map_err(|why| Reason::new(ReasonKind::Defect, why))?;
-    let with_key = query.credential != NO_CREDENTIAL;
-    let way = Way {
-        url: &url,
-        connect: None,
-        ca: query.ca.as_deref(),
-        from: Vantage::Node,
-        strict: with_key,
-    };
-    let web = Web::open(desk, place, way).await?;
-    let health = match web.get("/health").await {
+    let (host, ca) = (query.host_header.as_ref(), query.ca.as_ref());
+    let api = Api::open(desk, place, &query.llm, host, ca).await?;
+    let health = match api.get("/health").await {
         Ok(health) => health,
         Err(why) => return why.fact(query),
     };
@@ -45,27 +40,21 @@ pub(super) async fn collect(
         (200, Err(reason)) => Observed::Unknown(reason),
         (status, _) => Observed::unknown(ReasonKind::Failed, format!("status {status}")),
     };
-    let mut request = web.request(Method::GET, "/v1/models");
-    if let Some(host) = &query.host_header {
-        request = request.header("host", host);
-    }
-    if with_key {
-        match desk
-            .login_at(&query.credential, Vantage::Node, &url.endpoint)
-            .await
-        {
-            Ok(login) => request = request.bearer_auth(login.secret.as_str()),
-            Err(reason) => {
-                fact.models = Observed::Unknown(reason);
-                return Ok(fact);
-            }
-        }
-    }
-    fact.models = match web.send(request).await {
-        Ok(reply) => models(&reply).into(),
-        Err(why) => Observed::Unknown(why.reason()),
+    let reply = if query.credential == NO_CREDENTIAL {
+        api.get(MODELS).await.map_err(NoReply::reason)
+    } else {
+        with_key(&api, &query.credential).await
     };
+    fact.models = reply.and_then(|reply| models(&reply)).into();
     Ok(fact)
+}
+
+async fn with_key(api: &Api<'_>, credential: &str) -> Result<Reply, Reason> {
+    let trusted = api.trusted(credential).await?;
+    let request = trusted
+        .request(Method::GET, MODELS)
+        .bearer_auth(trusted.login.secret.as_str());
+    trusted.send(request).await.map_err(NoReply::reason)
 }
 
 fn models(reply: &Reply) -> Result<Vec<String>, Reason> {

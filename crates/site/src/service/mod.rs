@@ -19,6 +19,7 @@ use crate::backend::Target;
 use crate::dial::{NoStream, Place, Stream, TOO_MUCH};
 use crate::session::Session;
 
+mod api;
 mod cache;
 mod dns;
 mod file;
@@ -29,11 +30,12 @@ mod kv;
 mod line;
 mod livekit;
 mod llm;
+mod mail;
 mod objects;
 mod postgres;
 mod purse;
 mod qdrant;
-mod rows;
+mod shared;
 mod smtp;
 mod ssh;
 mod tls;
@@ -44,7 +46,11 @@ mod websocket;
 mod zitadel;
 
 use purse::Purse;
+use shared::Shared;
 use trust::Roots;
+
+/// How many sessions of databases stay open until all was asked; behind ssh a site has six streams.
+const SESSIONS: usize = 2;
 
 /// The files of nodes that were read, by their place.
 type Files = Mutex<HashMap<(Target, String), Arc<OnceCell<file::Content>>>>;
@@ -55,6 +61,8 @@ pub(crate) struct Desk<'a> {
     purse: Purse,
     roots: OnceCell<Arc<Roots>>,
     files: Files,
+    sessions: Shared<postgres::entry::Key, postgres::entry::Entry>,
+    lines: Shared<web::Address, Result<Arc<web::Web>, Reason>>,
     /// Who may ask: a question's time begins when it has its turn, for behind ssh
     /// the streams of many questions at once would wait longer for each other than any may take.
     turns: Semaphore,
@@ -68,6 +76,8 @@ impl<'a> Desk<'a> {
             purse: Purse::default(),
             roots: OnceCell::new(),
             files: Mutex::new(HashMap::new()),
+            sessions: Shared::new(SESSIONS),
+            lines: Shared::new(0),
             turns: Semaphore::new(Place::turns(&session.door.host)),
         }
     }

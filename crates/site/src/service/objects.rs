@@ -13,12 +13,13 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use runproof_facts::kind::objects::{Bucket, Head, Objects, ObjectsQuery, place as split};
-use runproof_facts::service::{NO_CREDENTIAL, Service, Url, Vantage};
+use runproof_facts::service::{Service, Url};
 use runproof_facts::{OpenMap, scrub};
 use runproof_model::text::one_line;
 use runproof_model::{Observed, Reason, ReasonKind};
 
-use super::web::{Way, Web};
+use super::api::{Api, Trusted};
+use super::web::Line;
 use super::{Desk, not_asked};
 use crate::dial::Place;
 
@@ -37,17 +38,8 @@ pub(super) async fn collect(
     place: &Place,
     query: &ObjectsQuery,
 ) -> Result<Objects, Reason> {
-    let url = Url::parse(query.objects.trim_end_matches('/'))
-        .map_err(|why| Reason::new(ReasonKind::Defect, why))?;
-    let way = |strict| Way {
-        url: &url,
-        connect: None,
-        ca: query.ca.as_deref(),
-        from: Vantage::Node,
-        strict,
-    };
-    let web = Web::open(desk, place, way(false)).await?;
-    let live = match web.get("/minio/health/live").await {
+    let api = Api::open(desk, place, &query.objects, None, query.ca.as_ref()).await?;
+    let live = match api.get("/minio/health/live").await {
         Ok(live) => live,
         Err(why) => return why.fact(query),
     };
@@ -55,25 +47,9 @@ pub(super) async fn collect(
     fact.reachable = Observed::Known(true);
     fact.trouble = Observed::Absent;
     fact.live = Observed::Known(live.status);
-    fact.ready = web.status("/minio/health/ready").await;
-    let client = if query.credential == NO_CREDENTIAL {
-        Err(Reason::new(
-            ReasonKind::NotAllowed,
-            "asked without a credential",
-        ))
-    } else {
-        match desk
-            .login_at(&query.credential, Vantage::Node, &url.endpoint)
-            .await
-        {
-            Err(reason) => Err(reason),
-            Ok(login) => Web::open(desk, place, way(true))
-                .await
-                .map(|web| client(web, &url, &login.user, &login.secret)),
-        }
-    };
-    match client {
-        Ok(client) => signed(query, &client, &mut fact).await,
+    fact.ready = api.status("/minio/health/ready").await;
+    match api.trusted(&query.credential).await {
+        Ok(trusted) => signed(query, &client(trusted, &api.url), &mut fact).await,
         Err(reason) => {
             fact = Objects {
                 reachable: fact.reachable,
@@ -87,7 +63,8 @@ pub(super) async fn collect(
     Ok(fact)
 }
 
-fn client(web: Web, url: &Url, user: &str, secret: &str) -> Client {
+fn client(trusted: Trusted<'_>, url: &Url) -> Client {
+    let (user, secret) = (trusted.login.user.as_str(), trusted.login.secret.as_str());
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
@@ -95,7 +72,7 @@ fn client(web: Web, url: &Url, user: &str, secret: &str) -> Client {
         .force_path_style(true)
         .credentials_provider(Credentials::new(user, secret, None, None, "runproof"))
         .retry_config(aws_sdk_s3::config::retry::RetryConfig::disabled())
-        .http_client(Dialling(std::sync::Arc::new(web)))
+        .http_client(Dialling(trusted.line))
         .build();
     Client::from_conf(config)
 }
@@ -326,7 +303,7 @@ where
 
 /// aws-sdk-s3's way to us.
 #[derive(Clone)]
-struct Dialling(std::sync::Arc<Web>);
+struct Dialling(Line);
 
 impl std::fmt::Debug for Dialling {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -346,7 +323,7 @@ impl HttpClient for Dialling {
 
 impl HttpConnector for Dialling {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let web = std::sync::Arc::clone(&self.0);
+        let web = self.0.clone();
         HttpConnectorFuture::new(async move {
             let user = |error: &str| ConnectorError::user(error.to_owned().into());
             let request = request
@@ -360,6 +337,10 @@ impl HttpConnector for Dialling {
                 .headers(parts.headers)
                 .body(body)
                 .timeout(TIME);
+            let _turn = web
+                .turn()
+                .await
+                .map_err(|_| ConnectorError::io("the port is closed".to_owned().into()))?;
             let mut reply = request
                 .send()
                 .await

@@ -1,30 +1,21 @@
 //! PostgreSQL by tokio-postgres, over a stream, in a session that cannot write.
 
-use std::time::Duration;
-
 use runproof_facts::kind::postgres::{Part, Postgres, PostgresQuery};
 use runproof_facts::reads::unread;
-use runproof_facts::service::{NO_CREDENTIAL, Service};
+use runproof_facts::service::Service;
 use runproof_facts::{OpenMap, Secret, scrub};
 use runproof_model::text::one_line;
 use runproof_model::{Observed, Reason, ReasonKind};
-use tokio_postgres::config::SslMode;
-use tokio_postgres::error::SqlState;
-use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{Client, Config, Error};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_postgres::Error;
 
-use super::rows::{self, Rows};
-use super::trust::{Notes, config};
-use super::{Desk, broken, closed, dial, endpoint, not_asked};
-use crate::dial::{Place, Stream};
+use super::{Desk, broken, closed, not_asked};
+use crate::dial::Place;
 
-/// How long logging in may take, and one statement.
-const TIME: Duration = Duration::from_secs(8);
-/// What the session is: it cannot write, waits for nobody's lock, and ends a statement that is long.
-const SESSION: &str = "-c default_transaction_read_only=on -c statement_timeout=5000 \
-     -c lock_timeout=1000 -c idle_in_transaction_session_timeout=5000 -c TimeZone=UTC \
-     -c extra_float_digits=0";
+pub(super) mod entry;
+mod rows;
+
+use entry::{Entry, Inside, Key, Under};
+use rows::Rows;
 
 pub(super) async fn collect(
     desk: &Desk<'_>,
@@ -32,110 +23,48 @@ pub(super) async fn collect(
     query: &PostgresQuery,
     parts: &[Part],
 ) -> Result<Postgres, Reason> {
-    let to = endpoint(&query.postgres)?;
-    let from = runproof_facts::service::Vantage::Node;
-    let stream = match dial(place, from, &to).await {
-        Ok(stream) => stream,
-        Err(why) => return closed(query, why),
-    };
-    let login = if query.credential == NO_CREDENTIAL {
-        Err(Reason::new(
-            ReasonKind::NotAllowed,
-            "asked without a credential",
-        ))
-    } else {
-        desk.login_at(&query.credential, from, &to).await
-    };
-    let login = match login {
-        Ok(login) => login,
-        Err(reason) => {
-            let mut fact = Postgres::blank(query, &reason);
+    let session = desk.sessions.cell(Key::new(place, query));
+    let open = || entry::open(desk, place, query);
+    match session.get_or_init(open).await {
+        Entry::Untried(reason) => Err(reason.clone()),
+        Entry::Closed(why) => closed(query, why.clone()),
+        Entry::NoLogin(reason) => {
+            let mut fact = Postgres::blank(query, reason);
             fact.reachable = Observed::Known(true);
-            return Ok(fact);
+            Ok(fact)
         }
-    };
-    let mut settings = Config::new();
-    let database = query.database.as_deref().or(login.database.as_deref());
-    settings
-        .user(login.user.as_str())
-        .password(login.secret.as_str())
-        .dbname(database.unwrap_or("postgres"))
-        .options(SESSION)
-        .application_name("runproof")
-        .ssl_mode(SslMode::Prefer);
-    let client = match tokio::time::timeout(TIME, connect(&settings, stream, &to.host)).await {
-        Ok(Ok(client)) => client,
-        Ok(Err(error)) => return Ok(not_in(query, &error)),
-        Err(_) => {
-            let reason = Reason::new(ReasonKind::Timeout, "the server does not let anybody in");
-            return Ok(broken(query, &reason));
+        Entry::Shut {
+            why,
+            auth_ok,
+            under,
+        } => {
+            let mut fact: Postgres = broken(query, why);
+            fact.auth_ok = auth_ok.clone();
+            tell(&mut fact, under);
+            Ok(fact)
         }
-    };
-    let mut fact = Postgres::blank(query, &not_asked());
-    fact.reachable = Observed::Known(true);
-    fact.trouble = Observed::Absent;
-    fact.auth_ok = Observed::Known(true);
-    fact.account = Observed::Known(one_line(&login.user, 100));
-    fill(desk, query, parts, &client, &mut fact).await;
-    Ok(fact)
-}
-
-async fn connect(settings: &Config, stream: Stream, host: &str) -> Result<Client, Error> {
-    // Whatever the certificate: it is better than none, and the password is not said in it.
-    let roots = Ok(std::sync::Arc::new(rustls::RootCertStore::empty()));
-    let tls = config(&roots, &Notes::default(), false);
-    let (client, connection) = match tls {
-        Ok(tls) => {
-            let mut make = MakeRustlsConnect::new(tls);
-            match MakeTlsConnect::<Stream>::make_tls_connect(&mut make, host) {
-                Ok(connector) => {
-                    let (client, connection) = settings.connect_raw(stream, connector).await?;
-                    (client, tokio::spawn(async move { drop(connection.await) }))
-                }
-                Err(_) => plain(settings, stream).await?,
-            }
-        }
-        Err(_) => plain(settings, stream).await?,
-    };
-    // It ends with the client.
-    drop(connection);
-    Ok(client)
-}
-
-async fn plain(
-    settings: &Config,
-    stream: Stream,
-) -> Result<(Client, tokio::task::JoinHandle<()>), Error> {
-    let (client, connection) = settings.connect_raw(stream, tokio_postgres::NoTls).await?;
-    Ok((client, tokio::spawn(async move { drop(connection.await) })))
-}
-
-/// The fact about a server that let nobody in.
-fn not_in(query: &PostgresQuery, error: &Error) -> Postgres {
-    let reason = meaning(error);
-    let mut fact = broken::<Postgres>(query, &reason);
-    if let Some(code) = error.code() {
-        let refused = [
-            SqlState::INVALID_PASSWORD,
-            SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
-        ];
-        // These come after the password was believed.
-        let inside = [
-            SqlState::INVALID_CATALOG_NAME,
-            SqlState::INSUFFICIENT_PRIVILEGE,
-            SqlState::TOO_MANY_CONNECTIONS,
-        ];
-        if refused.contains(code) {
-            fact.auth_ok = Observed::Known(false);
-        } else if inside[..2].contains(code) {
+        Entry::Open(inside) => {
+            let mut fact = Postgres::blank(query, &not_asked());
+            fact.reachable = Observed::Known(true);
+            fact.trouble = Observed::Absent;
             fact.auth_ok = Observed::Known(true);
+            fact.account = Observed::Known(one_line(&inside.account, 100));
+            tell(&mut fact, &inside.under);
+            fill(desk, query, parts, inside, &mut fact).await;
+            Ok(fact)
         }
     }
-    fact
+}
+
+fn tell(fact: &mut Postgres, under: &Under) {
+    fact.tls = under.tls.clone();
+    fact.verified = under.verified.clone();
+    fact.why_not = under.why_not.clone();
+    fact.verified_against = under.against.clone();
 }
 
 /// The class of an error; a server's words may repeat a value, so its code is told.
-pub(super) fn meaning(error: &Error) -> Reason {
+fn meaning(error: &Error) -> Reason {
     let Some(code) = error.code() else {
         return if error.is_closed() {
             Reason::new(ReasonKind::Garbled, "the server hung up")
@@ -164,14 +93,15 @@ async fn fill(
     desk: &Desk<'_>,
     query: &PostgresQuery,
     parts: &[Part],
-    client: &Client,
+    inside: &Inside,
     fact: &mut Postgres,
 ) {
-    let rows = Rows(client);
+    let rows = Rows(&inside.client);
     let has = |part: Part| parts.contains(&part);
-    let version = rows.version().await;
-    fact.major = version.clone().map(|(number, _)| number / 10_000).into();
-    fact.version = version.map(|(_, text)| text).into();
+    let about = inside.about.get_or_init(|| rows.about()).await.clone();
+    fact.major = about.clone().map(|about| about.number / 10_000).into();
+    fact.now = about.clone().map(|about| about.now).into();
+    fact.version = about.map(|about| about.version).into();
     let bot = query.bot.as_deref();
     fact.databases = if has(Part::Databases) {
         rows.databases().await.into()

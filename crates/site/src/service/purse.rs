@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use runproof_facts::parse::dotenv::{dotenvy, systemd};
-use runproof_facts::service::{Endpoint, Url, Vantage};
+use runproof_facts::service::{Endpoint, NO_CREDENTIAL, Url, Vantage};
 use runproof_model::site::NodeRef;
 use runproof_model::{Observed, Reason, ReasonKind, Role};
 use tokio::sync::{Mutex, OnceCell};
@@ -118,6 +118,12 @@ impl Desk<'_> {
         from: Vantage,
         to: &Endpoint,
     ) -> Result<Login, Reason> {
+        if name == NO_CREDENTIAL {
+            return Err(Reason::new(
+                ReasonKind::NotAllowed,
+                "asked without a credential",
+            ));
+        }
         let named = |node: &NodeRef| match node {
             NodeRef::Instance(instance) => {
                 let rest = to.host.strip_prefix(instance.as_str());

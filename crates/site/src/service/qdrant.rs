@@ -2,12 +2,13 @@
 
 use reqwest::Method;
 use runproof_facts::kind::qdrant::{Qdrant, QdrantQuery};
-use runproof_facts::service::{NO_CREDENTIAL, Service, Url, Vantage};
+use runproof_facts::service::{NO_CREDENTIAL, Service};
 use runproof_model::text::one_line;
 use runproof_model::{Observed, Reason, ReasonKind};
 use serde_json::Value;
 
-use super::web::{Reply, Way, Web};
+use super::api::Api;
+use super::web::{NoReply, Reply};
 use super::{Desk, not_asked};
 use crate::dial::Place;
 
@@ -16,24 +17,9 @@ pub(super) async fn collect(
     place: &Place,
     query: &QdrantQuery,
 ) -> Result<Qdrant, Reason> {
-    let url = Url::parse(query.qdrant.trim_end_matches('/'))
-        .map_err(|why| Reason::new(ReasonKind::Defect, why))?;
-    let way = |strict| Way {
-        url: &url,
-        connect: None,
-        ca: query.ca.as_deref(),
-        from: Vantage::Node,
-        strict,
-    };
-    let web = Web::open(desk, place, way(false)).await?;
-    let ask = async |path: &str| {
-        let mut request = web.request(Method::GET, path);
-        if let Some(host) = &query.host_header {
-            request = request.header("host", host);
-        }
-        web.send(request).await
-    };
-    let health = match ask("/healthz").await {
+    let (host, ca) = (query.host_header.as_ref(), query.ca.as_ref());
+    let api = Api::open(desk, place, &query.qdrant, host, ca).await?;
+    let health = match api.get("/healthz").await {
         Ok(health) => health,
         Err(why) => return why.fact(query),
     };
@@ -41,23 +27,9 @@ pub(super) async fn collect(
     fact.reachable = Observed::Known(true);
     fact.trouble = Observed::Absent;
     fact.healthz = Observed::Known(health.status);
-    fact.readyz = match ask("/readyz").await {
-        Ok(reply) => Observed::Known(reply.status),
-        Err(why) => Observed::Unknown(why.reason()),
-    };
-    fact.version = match ask("/").await {
-        Ok(reply) => reply
-            .success()
-            .and_then(|json| {
-                let version = json.get("version").and_then(Value::as_str);
-                version
-                    .map(|version| one_line(version, 100))
-                    .ok_or_else(|| Reason::new(ReasonKind::Garbled, "no version"))
-            })
-            .into(),
-        Err(why) => Observed::Unknown(why.reason()),
-    };
-    match ask("/collections").await {
+    fact.readyz = api.status("/readyz").await;
+    fact.version = api.version("/").await;
+    match api.get("/collections").await {
         Err(why) => {
             let reason = why.reason();
             fact.auth_required = Observed::Unknown(reason.clone());
@@ -67,7 +39,7 @@ pub(super) async fn collect(
             let refused = matches!(reply.status, 401 | 403);
             fact.auth_required = Observed::Known(refused);
             fact.collections = if refused && query.credential != NO_CREDENTIAL {
-                with_key(desk, place, query, &url, way(true)).await.into()
+                with_key(&api, &query.credential).await.into()
             } else {
                 collections(&reply).into()
             };
@@ -76,21 +48,12 @@ pub(super) async fn collect(
     Ok(fact)
 }
 
-async fn with_key(
-    desk: &Desk<'_>,
-    place: &Place,
-    query: &QdrantQuery,
-    url: &Url,
-    way: Way<'_>,
-) -> Result<Vec<String>, Reason> {
-    let login = desk
-        .login_at(&query.credential, Vantage::Node, &url.endpoint)
-        .await?;
-    let web = Web::open(desk, place, way).await?;
-    let request = web
+async fn with_key(api: &Api<'_>, credential: &str) -> Result<Vec<String>, Reason> {
+    let trusted = api.trusted(credential).await?;
+    let request = trusted
         .request(Method::GET, "/collections")
-        .header("api-key", login.secret.as_str());
-    let reply = web.send(request).await.map_err(|why| why.reason())?;
+        .header("api-key", trusted.login.secret.as_str());
+    let reply = trusted.send(request).await.map_err(NoReply::reason)?;
     collections(&reply)
 }
 

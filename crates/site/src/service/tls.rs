@@ -16,7 +16,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::line::{self, Lines};
-use super::trust::{Notes, Roots, config};
+use super::trust::{Demand, Notes, Roots, config};
 use super::{Desk, closed, dial, endpoint, lost, not_asked};
 use crate::dial::{Place, Stream};
 
@@ -47,7 +47,7 @@ pub(super) async fn collect(
             return Ok(fact);
         }
     };
-    match handshake(desk, place, stream, name, query.ca.as_deref(), false).await {
+    match handshake(desk, place, stream, name, query.ca.as_deref()).await {
         Ok((stream, notes, roots)) => fill(&mut fact, &stream, &notes, &roots),
         Err(reason) => {
             // Something answered, and it was no TLS; or nothing did.
@@ -69,14 +69,10 @@ async fn before(stream: Stream, before: Before) -> Result<Stream, Reason> {
         Before::Nothing => Ok(stream),
         Before::Postgres => {
             let mut stream = stream;
-            // The length, and the number that asks for TLS.
-            let request = [0, 0, 0, 8, 4, 210, 22, 47];
-            stream.write_all(&request).await.map_err(|e| lost(&e))?;
-            stream.flush().await.map_err(|e| lost(&e))?;
-            match stream.read_u8().await.map_err(|e| lost(&e))? {
-                b'S' => Ok(stream),
-                b'N' => Err(refused("the server has no TLS")),
-                _ => Err(Reason::new(ReasonKind::Garbled, "it is no PostgreSQL")),
+            if ssl_request(&mut stream).await? {
+                Ok(stream)
+            } else {
+                Err(refused("the server has no TLS"))
             }
         }
         Before::Smtp => {
@@ -104,19 +100,31 @@ async fn before(stream: Stream, before: Before) -> Result<Stream, Reason> {
     }
 }
 
+/// Whether a PostgreSQL server has TLS, by its own word.
+pub(super) async fn ssl_request(stream: &mut Stream) -> Result<bool, Reason> {
+    // The length, and the number that asks for TLS.
+    let request = [0, 0, 0, 8, 4, 210, 22, 47];
+    stream.write_all(&request).await.map_err(|e| lost(&e))?;
+    stream.flush().await.map_err(|e| lost(&e))?;
+    match stream.read_u8().await.map_err(|e| lost(&e))? {
+        b'S' => Ok(true),
+        b'N' => Ok(false),
+        _ => Err(Reason::new(ReasonKind::Garbled, "it is no PostgreSQL")),
+    }
+}
+
 /// A handshake over any stream. What fails because something else than TLS is spoken is
-/// garbled; a certificate that does not verify fails only when `strict`.
+/// garbled; any certificate will do, for nothing secret is said.
 pub(super) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
     desk: &Desk<'_>,
     place: &Place,
     stream: S,
     name: &str,
     ca: Option<&str>,
-    strict: bool,
 ) -> Result<(TlsStream<S>, Notes, Roots), Reason> {
     let roots = desk.roots(place, ca).await;
     let notes = Notes::default();
-    let config = config(&roots, &notes, strict)?;
+    let config = config(&roots, &notes, Demand::Nothing)?;
     let server = ServerName::try_from(name.to_owned()).map_err(|_| {
         Reason::new(
             ReasonKind::Unsupported,

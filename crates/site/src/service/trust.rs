@@ -8,7 +8,9 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
 
 use super::Desk;
 use crate::dial::Place;
@@ -23,6 +25,19 @@ pub(super) struct Shown {
     pub chain: Vec<Vec<u8>>,
     /// Whether they verify; none when no handshake came so far.
     pub verified: Option<Result<(), String>>,
+    /// Whether the handshake was ended because of them.
+    pub refused: bool,
+}
+
+/// What a certificate has to be for a handshake to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Demand {
+    /// Anything: for questions that carry nothing secret.
+    Nothing,
+    /// It has to lead to one that is trusted; its names do not count.
+    Chain,
+    /// It has to verify.
+    Whole,
 }
 
 /// Where a verifier notes what it saw.
@@ -92,9 +107,8 @@ fn from_pem(text: &[u8], path: &str) -> Roots {
     Ok(Arc::new(store))
 }
 
-/// A configuration that notes what it sees. One that is not `strict` goes on whatever
-/// the certificate is: for questions that carry nothing secret.
-pub(super) fn config(roots: &Roots, notes: &Notes, strict: bool) -> Result<ClientConfig, Reason> {
+/// A configuration that notes what it sees.
+pub(super) fn config(roots: &Roots, notes: &Notes, demand: Demand) -> Result<ClientConfig, Reason> {
     let provider = Arc::new(ring::default_provider());
     let inner = match roots {
         Ok(roots) if !roots.is_empty() => Some(
@@ -103,14 +117,14 @@ pub(super) fn config(roots: &Roots, notes: &Notes, strict: bool) -> Result<Clien
                 .map_err(|error| Reason::new(ReasonKind::Failed, error.to_string()))?,
         ),
         Ok(_) => None,
-        Err(reason) if strict => return Err(reason.clone()),
+        Err(reason) if demand != Demand::Nothing => return Err(reason.clone()),
         Err(_) => None,
     };
     let watching = Watching {
         inner,
         provider: Arc::clone(&provider),
         notes: notes.clone(),
-        strict,
+        demand,
     };
     Ok(ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -125,7 +139,7 @@ struct Watching {
     inner: Option<Arc<WebPkiServerVerifier>>,
     provider: Arc<CryptoProvider>,
     notes: Notes,
-    strict: bool,
+    demand: Demand,
 }
 
 impl ServerCertVerifier for Watching {
@@ -143,6 +157,18 @@ impl ServerCertVerifier for Watching {
             }
             None => Err(rustls::Error::General("nobody is trusted".to_owned())),
         };
+        let names_alone = matches!(
+            &verdict,
+            // What is wrong with a chain is found before the names are looked at.
+            Err(rustls::Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }
+            ))
+        );
+        let refused = match self.demand {
+            Demand::Nothing => false,
+            Demand::Chain => verdict.is_err() && !names_alone,
+            Demand::Whole => verdict.is_err(),
+        };
         let chain = std::iter::once(end_entity).chain(intermediates);
         let shown = Shown {
             chain: chain.take(10).map(|one| one.as_ref().to_vec()).collect(),
@@ -150,9 +176,10 @@ impl ServerCertVerifier for Watching {
                 Ok(_) => Ok(()),
                 Err(error) => Err(error.to_string()),
             }),
+            refused,
         };
         *self.notes.0.lock().unwrap_or_else(PoisonError::into_inner) = shown;
-        if self.strict {
+        if refused {
             verdict
         } else {
             Ok(ServerCertVerified::assertion())

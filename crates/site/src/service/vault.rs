@@ -17,7 +17,7 @@ use vaultrs::error::ClientError;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::purse::Values;
-use super::web::{NoReply, Way, Web};
+use super::web::{Line, NoReply, Reply, Way, Web};
 use super::{Desk, not_asked};
 use crate::dial::Place;
 
@@ -86,7 +86,7 @@ fn wipe(value: &mut Value) {
 impl Access {
     /// A client, and what keeps it connected. The token is said only to a Vault whose
     /// certificate verifies.
-    pub async fn client(&self, desk: &Desk<'_>) -> Result<(VaultClient, Web), Reason> {
+    pub async fn client(&self, desk: &Desk<'_>) -> Result<(VaultClient, Line), Reason> {
         let way = Way {
             url: &self.url,
             connect: None,
@@ -94,7 +94,7 @@ impl Access {
             from: Vantage::Node,
             strict: true,
         };
-        let web = Web::open(desk, &self.place, way).await?;
+        let web = desk.line(&self.place, way).await?;
         Ok((client(&web, &self.url, &self.token)?, web))
     }
 
@@ -103,6 +103,10 @@ impl Access {
         let (client, web) = match self.client(desk).await {
             Ok(client) => client,
             Err(reason) => return Observed::Unknown(reason),
+        };
+        let _turn = match web.turn().await {
+            Ok(turn) => turn,
+            Err(why) => return Observed::Unknown(why.reason()),
         };
         match vaultrs::kv2::read::<BTreeMap<String, Hidden>>(&client, &self.mount, path).await {
             Ok(values) => Observed::Known(Arc::new(values)),
@@ -197,11 +201,9 @@ pub(super) async fn collect(
         from: Vantage::Node,
         strict,
     };
-    // The health carries nothing secret, and is asked whatever the certificate.
-    let web = Web::open(desk, place, way(false)).await?;
-    let health = match web.get("/v1/sys/health").await {
-        Ok(health) => health,
-        Err(why) => return why.fact(query),
+    let (web, health) = match health(desk, place, query.credential != NO_CREDENTIAL, way).await? {
+        (web, Ok(health)) => (web, health),
+        (_, Err(why)) => return why.fact(query),
     };
     let mut fact = Vault::blank(query, &not_asked());
     fact.reachable = Observed::Known(true);
@@ -225,25 +227,37 @@ pub(super) async fn collect(
         Ok(reply) => reply.success().map(|json| seal(&json)).into(),
         Err(why) => Observed::Unknown(why.reason()),
     };
-    if query.credential == NO_CREDENTIAL {
-        let reason = Reason::new(ReasonKind::NotAllowed, "asked without a credential");
-        without(&mut fact, query, &reason);
-        return Ok(fact);
-    }
     match desk
         .login_at(&query.credential, Vantage::Node, &url.endpoint)
         .await
     {
         Err(reason) => without(&mut fact, query, &reason),
-        Ok(login) => {
-            let strict = Web::open(desk, place, way(true)).await;
-            match strict {
-                Err(reason) => without(&mut fact, query, &reason),
-                Ok(web) => with(&mut fact, query, desk, &web, &url, &login.secret).await?,
-            }
-        }
+        Ok(login) => match desk.line(place, way(true)).await {
+            Err(reason) => without(&mut fact, query, &reason),
+            Ok(web) => with(&mut fact, query, desk, &web, &url, &login.secret).await?,
+        },
     }
     Ok(fact)
+}
+
+/// Its health, which carries nothing secret and is asked whatever the certificate; on the line
+/// that will carry the token, where there is one to say and the certificate allows it.
+async fn health<'a>(
+    desk: &Desk<'_>,
+    place: &Place,
+    secret: bool,
+    way: impl Fn(bool) -> Way<'a>,
+) -> Result<(Line, Result<Reply, NoReply>), Reason> {
+    const HEALTH: &str = "/v1/sys/health";
+    if secret && let Ok(web) = desk.line(place, way(true)).await {
+        let health = web.get(HEALTH).await;
+        if health.is_ok() || !web.refused() {
+            return Ok((web, health));
+        }
+    }
+    let web = desk.line(place, way(false)).await?;
+    let health = web.get(HEALTH).await;
+    Ok((web, health))
 }
 
 fn without(fact: &mut Vault, query: &VaultQuery, reason: &Reason) {
@@ -263,7 +277,14 @@ async fn with(
     token: &str,
 ) -> Result<(), Reason> {
     let client = client(web, url, token)?;
-    match vaultrs::token::lookup_self(&client).await {
+    let looked_up = match web.turn().await {
+        Ok(_turn) => vaultrs::token::lookup_self(&client).await,
+        Err(why) => {
+            without(fact, query, &why.reason());
+            return Ok(());
+        }
+    };
+    match looked_up {
         Ok(mut found) => {
             found.id.zeroize();
             found.accessor.zeroize();
@@ -281,6 +302,7 @@ async fn with(
             fact.token_alive = Observed::Known(true);
             fact.token = Observed::Known(Token {
                 ttl: Observed::Known(found.ttl),
+                creation_ttl: Observed::Known(found.creation_ttl),
                 expire_time: expire,
                 policies: Observed::Known(policies),
                 renewable: found.renewable.into(),
@@ -314,12 +336,15 @@ async fn with(
         .unwrap_or_else(|| "secret".to_owned());
     let mut lists = OpenMap::default();
     for path in &query.lists {
-        let listed = match vaultrs::kv2::list(&client, &mount, path).await {
-            Ok(mut names) => {
-                names.sort();
-                Observed::Known(names)
-            }
-            Err(error) => missing_or(web, &error),
+        let listed = match web.turn().await {
+            Err(why) => Observed::Unknown(why.reason()),
+            Ok(_turn) => match vaultrs::kv2::list(&client, &mount, path).await {
+                Ok(mut names) => {
+                    names.sort();
+                    Observed::Known(names)
+                }
+                Err(error) => missing_or(web, &error),
+            },
         };
         lists.insert(path, listed);
     }

@@ -1,5 +1,7 @@
 //! HTTP by reqwest, over a private socket that leads into the node.
 
+use std::ops::Deref;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reqwest::header::HeaderMap;
@@ -7,10 +9,13 @@ use reqwest::{Client, Method, RequestBuilder};
 use runproof_facts::service::{Endpoint, Url, Vantage};
 use runproof_model::{Observed, Reason, ReasonKind};
 use serde_json::Value;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use zeroize::Zeroizing;
 
-use super::trust::{Notes, Roots, config};
+use super::shared::Cell;
+use super::trust::{Demand, Notes, Roots, config};
 use super::{Desk, Reachable, broken, closed};
+use crate::backend::Target;
 use crate::dial::forward::Forward;
 use crate::dial::{NoStream, Place};
 
@@ -40,6 +45,53 @@ pub(super) struct Web {
     pub roots: Roots,
     url: Url,
     forward: Forward,
+    turn: Semaphore,
+}
+
+/// What tells one client from another.
+#[derive(PartialEq, Eq, Hash)]
+pub(super) struct Address {
+    target: Target,
+    url: String,
+    connect: Option<Endpoint>,
+    ca: Option<String>,
+    from: Vantage,
+    strict: bool,
+}
+
+/// A client that others may use at the same time.
+#[derive(Clone)]
+pub(super) struct Line {
+    web: Arc<Web>,
+    /// As long as somebody has it, whoever asks the same is given this one.
+    _cell: Cell<Result<Arc<Web>, Reason>>,
+}
+
+impl Deref for Line {
+    type Target = Web;
+
+    fn deref(&self) -> &Web {
+        &self.web
+    }
+}
+
+impl Desk<'_> {
+    /// The client of a service, shared by all who ask it now.
+    pub(super) async fn line(&self, place: &Place, way: Way<'_>) -> Result<Line, Reason> {
+        let address = Address {
+            target: place.target.clone(),
+            url: way.url.at(""),
+            connect: way.connect.clone(),
+            ca: way.ca.map(str::to_owned),
+            from: way.from,
+            // Without TLS there is no certificate to be strict about.
+            strict: way.strict && way.url.secure,
+        };
+        let cell = self.lines.cell(address);
+        let open = || async { Web::open(self, place, way).await.map(Arc::new) };
+        let web = cell.get_or_init(open).await.clone()?;
+        Ok(Line { web, _cell: cell })
+    }
 }
 
 /// An answer.
@@ -83,10 +135,15 @@ impl Web {
         let roots = if way.url.secure {
             desk.roots(place, way.ca).await
         } else {
-            Ok(std::sync::Arc::new(rustls::RootCertStore::empty()))
+            Ok(Arc::new(rustls::RootCertStore::empty()))
         };
         let notes = Notes::default();
-        let tls = config(&roots, &notes, way.strict)?;
+        let demand = if way.strict {
+            Demand::Whole
+        } else {
+            Demand::Nothing
+        };
+        let tls = config(&roots, &notes, demand)?;
         let to = way.connect.unwrap_or_else(|| way.url.endpoint.clone());
         let forward =
             Forward::open(place.clone(), way.from, to).map_err(|trouble| trouble.reason)?;
@@ -95,6 +152,7 @@ impl Web {
             .tls_backend_preconfigured(tls)
             .no_proxy()
             .http1_only()
+            .pool_max_idle_per_host(1)
             .redirect(reqwest::redirect::Policy::none())
             .timeout(REQUEST_TIME)
             .user_agent("runproof")
@@ -106,7 +164,25 @@ impl Web {
             roots,
             url: way.url.clone(),
             forward,
+            turn: Semaphore::new(1),
         })
+    }
+
+    /// The right to ask. Questions that share a client ask one after the other, over one
+    /// connection; and who waited while the port was found closed hears that it is.
+    pub async fn turn(&self) -> Result<SemaphorePermit<'_>, NoReply> {
+        let closed = |_| Reason::new(ReasonKind::Defect, "nobody may ask any more");
+        let turn = self.turn.acquire().await.map_err(closed);
+        let turn = turn.map_err(NoReply::Broken)?;
+        match self.forward.why() {
+            Some(why) => Err(NoReply::NoStream(why)),
+            None => Ok(turn),
+        }
+    }
+
+    /// Whether a handshake was ended because of the certificate.
+    pub fn refused(&self) -> bool {
+        self.notes.shown().refused
     }
 
     /// A request for a path of the service.
@@ -119,16 +195,9 @@ impl Web {
         self.send(self.request(Method::GET, path)).await
     }
 
-    /// The status of a `GET`.
-    pub async fn status(&self, path: &str) -> Observed<u16> {
-        match self.get(path).await {
-            Ok(reply) => Observed::Known(reply.status),
-            Err(why) => Observed::Unknown(why.reason()),
-        }
-    }
-
     /// Sends a request and takes the whole answer.
     pub async fn send(&self, request: RequestBuilder) -> Result<Reply, NoReply> {
+        let _turn = self.turn().await?;
         let started = Instant::now();
         let mut response = request.send().await.map_err(|error| self.why(&error))?;
         let status = response.status().as_u16();

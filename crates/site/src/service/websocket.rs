@@ -34,7 +34,7 @@ pub(super) async fn collect(
     fact.reachable = Observed::Known(true);
     if url.secure {
         let name = &url.endpoint.host;
-        match tls::handshake(desk, place, stream, name, query.ca.as_deref(), false).await {
+        match tls::handshake(desk, place, stream, name, query.ca.as_deref()).await {
             Ok((stream, notes, roots)) => {
                 fact.verified = notes.verdict(&roots).0;
                 upgrade(&mut fact, &url, stream).await;

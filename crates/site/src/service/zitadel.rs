@@ -2,11 +2,11 @@
 
 use reqwest::Method;
 use runproof_facts::kind::zitadel::{Zitadel, ZitadelQuery};
-use runproof_facts::service::{NO_CREDENTIAL, Service, Url, Vantage};
+use runproof_facts::service::Service;
 use runproof_model::{Observed, Reason, ReasonKind};
 use serde_json::{Value, json};
 
-use super::web::{NoReply, Reply, Way, Web};
+use super::api::{Api, Trusted};
 use super::{Desk, not_asked};
 use crate::dial::Place;
 
@@ -18,59 +18,32 @@ pub(super) async fn collect(
     place: &Place,
     query: &ZitadelQuery,
 ) -> Result<Zitadel, Reason> {
-    let url = Url::parse(query.zitadel.trim_end_matches('/'))
-        .map_err(|why| Reason::new(ReasonKind::Defect, why))?;
-    let way = |strict| Way {
-        url: &url,
-        connect: None,
-        ca: query.ca.as_deref(),
-        from: Vantage::Node,
-        strict,
-    };
-    let web = Web::open(desk, place, way(false)).await?;
-    let host = query.host_header.as_deref();
-    let ask = async |path: &str, host: Option<&str>| {
-        let mut request = web.request(Method::GET, path);
-        if let Some(host) = host {
-            request = request.header("host", host);
-        }
-        web.send(request).await
-    };
-    let health = match ask("/debug/healthz", host).await {
+    let (host, ca) = (query.host_header.as_ref(), query.ca.as_ref());
+    let api = Api::open(desk, place, &query.zitadel, host, ca).await?;
+    let health = match api.get("/debug/healthz").await {
         Ok(health) => health,
         Err(why) => return why.fact(query),
-    };
-    let status = |reply: Result<Reply, NoReply>| match reply {
-        Ok(reply) => Observed::Known(reply.status),
-        Err(why) => Observed::Unknown(why.reason()),
     };
     let mut fact = Zitadel::blank(query, &not_asked());
     fact.reachable = Observed::Known(true);
     fact.trouble = Observed::Absent;
     fact.healthz = Observed::Known(health.status);
-    fact.ready = status(ask("/debug/ready", host).await);
-    fact.console = status(ask("/ui/console/", host).await);
-    let strange = web
+    fact.ready = api.status("/debug/ready").await;
+    fact.console = api.status("/ui/console/").await;
+    let strange = api
+        .line
         .request(Method::POST, "/v2/users")
         .header("host", STRANGE_HOST)
         .json(&json!({ "query": { "limit": 1 } }));
-    fact.without_host = status(web.send(strange).await);
-    let token = if query.credential == NO_CREDENTIAL {
-        Err(Reason::new(
-            ReasonKind::NotAllowed,
-            "asked without a credential",
-        ))
-    } else {
-        desk.login_at(&query.credential, Vantage::Node, &url.endpoint)
-            .await
+    fact.without_host = match api.line.send(strange).await {
+        Ok(reply) => Observed::Known(reply.status),
+        Err(why) => Observed::Unknown(why.reason()),
     };
-    let counted = match token {
+    let counted = match api.trusted(&query.credential).await {
         Err(reason) => Err(reason),
-        Ok(login) => {
-            let web = Web::open(desk, place, way(true)).await?;
-            let users = count(&web, host, &login.secret, "/v2/users").await;
-            let organizations = count(&web, host, &login.secret, "/v2/organizations/_search").await;
-            Ok((users, organizations))
+        Ok(trusted) => {
+            let users = count(&trusted, "/v2/users").await;
+            Ok((users, count(&trusted, "/v2/organizations/_search").await))
         }
     };
     match counted {
@@ -94,20 +67,12 @@ pub(super) async fn collect(
 }
 
 /// How many there are, by a search for one of them.
-async fn count(
-    web: &Web,
-    host: Option<&str>,
-    token: &str,
-    path: &str,
-) -> Result<u64, (Option<u16>, Reason)> {
-    let mut request = web
+async fn count(trusted: &Trusted<'_>, path: &str) -> Result<u64, (Option<u16>, Reason)> {
+    let request = trusted
         .request(Method::POST, path)
-        .bearer_auth(token)
+        .bearer_auth(trusted.login.secret.as_str())
         .json(&json!({ "query": { "offset": "0", "limit": 1 } }));
-    if let Some(host) = host {
-        request = request.header("host", host);
-    }
-    let reply = web
+    let reply = trusted
         .send(request)
         .await
         .map_err(|why| (None, why.reason()))?;

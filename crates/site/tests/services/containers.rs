@@ -203,6 +203,9 @@ async fn loopback_of_a_container_is_seen_from_inside_and_nothing_stays_behind(
     let suggestions = &cache["patterns"]["suggestions:*"];
     assert_eq!(suggestions["types"], json!({ "set": 1 }));
     assert_eq!(suggestions["without_ttl"], 1);
+    assert_eq!(suggestions["bots"], json!(["b"]));
+    // Names of other keys may hold what nobody else may have.
+    assert!(is_absent(&cache["patterns"]["other"]["bots"]));
     assert_eq!(cache["patterns"]["other"]["without_ttl"], 0);
     assert_eq!(cache["patterns"]["nothing:*"]["count"], 0);
     assert_eq!(facts[1]["auth_required"], true, "{}", facts[1]);

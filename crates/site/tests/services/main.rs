@@ -10,8 +10,13 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod authority;
 mod containers;
 mod hostile;
 mod kit;
+mod mail;
+mod postgres_tls;
+mod standins;
 mod tls;
 mod vault;
+mod websocket;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::authority::Authority;
 use crate::common::{Folder, run};
 use crate::kit::{ask, here, is_absent};
 
@@ -18,34 +19,8 @@ impl Drop for Server {
     }
 }
 
-/// `openssl s_server` with a certificate for `localhost` by a CA of its own.
-fn serve(folder: &Folder) -> (Server, u16) {
-    let at = |name: &str| folder.0.join(name).to_string_lossy().into_owned();
-    let sh = |text: &str| {
-        run(
-            "sh",
-            &[
-                "-ec",
-                &format!("cd {}; exec 2>&1; {text}", folder.0.display()),
-            ],
-        )
-        .unwrap()
-    };
-    sh(
-        "openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.crt -days 30 -subj '/CN=Test CA'",
-    );
-    sh(
-        "openssl req -x509 -newkey rsa:2048 -nodes -keyout other.key -out other.crt -days 30 -subj '/CN=Other CA'",
-    );
-    sh("openssl req -newkey rsa:2048 -nodes -keyout leaf.key -out leaf.csr -subj '/CN=localhost'");
-    std::fs::write(
-        at("ext"),
-        "subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:FALSE\n",
-    )
-    .unwrap();
-    sh(
-        "openssl x509 -req -in leaf.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 30 -extfile ext -out leaf.crt",
-    );
+/// `openssl s_server` with a certificate for `localhost`.
+fn serve(authority: &Authority) -> (Server, u16) {
     let port = runproof_contract::port();
     let child = Command::new("openssl")
         .args([
@@ -53,9 +28,9 @@ fn serve(folder: &Folder) -> (Server, u16) {
             "-accept",
             &format!("127.0.0.1:{port}"),
             "-cert",
-            &at("leaf.crt"),
+            &authority.at("leaf.crt"),
             "-key",
-            &at("leaf.key"),
+            &authority.at("leaf.key"),
             "-www",
             "-quiet",
         ])
@@ -76,9 +51,9 @@ fn serve(folder: &Folder) -> (Server, u16) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_is_verified_against_the_ca_and_the_name_that_are_asked_for() {
-    let folder = Folder::new("tls");
-    let (_server, port) = serve(&folder);
-    let at = |name: &str| folder.0.join(name).to_string_lossy().into_owned();
+    let authority = Authority::new("tls", "DNS:localhost,IP:127.0.0.1");
+    let (_server, port) = serve(&authority);
+    let at = |name: &str| authority.at(name);
     let (address, secure) = (
         format!("127.0.0.1:{port}"),
         format!("https://127.0.0.1:{port}/"),

@@ -1,11 +1,14 @@
 //! Vault, played by the stand-in: the chain of credentials, a token's life, and what is never told.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use runproof_contract::{Running, port};
 use runproof_facts::Secret;
 use runproof_facts::secret::Key;
 use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
 use vaultrs::api::sys::requests::EnableEngineRequest;
 use vaultrs::api::token::requests::CreateTokenRequest;
 use vaultrs::client::{VaultClient, VaultClientSettingsBuilder};
@@ -213,4 +216,59 @@ async fn a_missing_credential_is_unknown_and_says_what_to_do() {
         "{detail}"
     );
     assert_eq!(facts[1]["reachable"], false);
+}
+
+/// A way to a port that counts who takes it.
+async fn counted(to: u16) -> (u16, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let count = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&count);
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            counter.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(async move {
+                let mut server = TcpStream::connect(("127.0.0.1", to)).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    });
+    (port, count)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_questions_to_a_vault_go_over_one_connection() {
+    let vault = Vault::start().await;
+    for name in ["tables", "drive", "cache"] {
+        let path = format!("gbo/{name}");
+        kv2::set(
+            &vault.root,
+            "secret",
+            &path,
+            &json!({ "host": "127.0.0.1" }),
+        )
+        .await
+        .unwrap();
+    }
+    let to = vault.address.rsplit(':').next().unwrap().parse().unwrap();
+    let (port, count) = counted(to).await;
+    let folder = Folder::new("vault-line");
+    let path = folder.0.join(".env").to_string_lossy().into_owned();
+    let token = vault.token("1h").await;
+    let env = format!("VAULT_ADDR=http://127.0.0.1:{port}\nVAULT_TOKEN={token}\n");
+    std::fs::write(&path, env).unwrap();
+    let site = here(json!({ "credentials": { "env": { "on": "system", "path": path } } }));
+    let mut queries: Vec<Value> = ["tables", "drive", "cache", "none"]
+        .map(|name| json!({ "kv": format!("gbo/{name}"), "plain": ["host"] }))
+        .into();
+    queries.push(json!({ "vault": "chain", "credential": "vault", "lists": ["gbo"] }));
+    let facts = ask(&site, &queries).await;
+    for fact in &facts[..3] {
+        assert_eq!(fact["plain"]["host"], "127.0.0.1", "{fact}");
+        assert_eq!(fact["mount"], "secret", "{fact}");
+    }
+    assert_eq!(facts[3]["exists"], false, "{}", facts[3]);
+    assert_eq!(facts[4]["token_alive"], true, "{}", facts[4]);
+    assert_eq!(facts[4]["token"]["creation_ttl"], 3600, "{}", facts[4]);
+    assert_eq!(count.load(Ordering::Relaxed), 1);
 }

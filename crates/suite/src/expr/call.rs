@@ -5,6 +5,8 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use runproof_model::ReasonKind;
 
 use super::eval::{Frames, Machine, seen};
@@ -243,6 +245,25 @@ impl Machine<'_> {
                     let none = Val::unknown(ReasonKind::Unsupported, ahead);
                     seen(Cow::Owned(none), span).map(Cow::into_owned)
                 }
+            }
+            Func::Day => {
+                let since = if let Val::Int(seconds) = args.get(0) {
+                    Some(SignedDuration::from_secs(*seconds))
+                } else if let Val::Float(seconds) = args.get(0) {
+                    SignedDuration::try_from_secs_f64(*seconds).ok()
+                } else {
+                    None
+                };
+                let date = since
+                    .and_then(|since| Timestamp::from_duration(since).ok())
+                    .map(|time| TimeZone::UTC.to_datetime(time).date())
+                    .ok_or_else(|| args.wrong("no day has this number of seconds"))?;
+                let [year, month, day] = [
+                    i64::from(date.year()),
+                    i64::from(date.month()),
+                    i64::from(date.day()),
+                ];
+                Ok(Val::Int(year * 10_000 + month * 100 + day))
             }
             Func::SeenSince => {
                 let missing = self.math(Math::Sub, args.get(0), args.get(1), span)?;

@@ -48,6 +48,7 @@ pub(super) enum Func {
     Without,
     Intersection,
     Age,
+    Day,
     SeenSince,
     HostOf,
     PortOf,
@@ -178,6 +179,8 @@ functions! {
         "How long ago a time was, by the clock of the node that it was read on. A time up to two minutes ahead \
          came while we looked and is 0; one further ahead is an error, as no age can be told of it.",
         "age(now - 5.0) == 5.0";
+    "day" Day Global [Number] Int, "day(seconds since 1970) -> int",
+        "The day of a time in UTC, written as one number, such as 20260131.", "day(86400) == 19700102";
     "seen_since" SeenSince Global [Number Number] Bool, "seen_since(first, time) -> bool",
         "True when what was read of a log begins at a time or before it, and an error when it begins later: of \
          what was not read nothing can be said. Usually behind `!log.truncated_head ||`.",

@@ -7,6 +7,36 @@ use serde_json::{Map, Value, json};
 use super::{Fail, Outcome, Session, table};
 use crate::console;
 
+/// A request that changes something.
+struct Change<'a> {
+    method: &'a str,
+    path: String,
+    body: Option<Value>,
+    /// Opens the message when it fails.
+    doing: &'a str,
+}
+
+impl Change<'_> {
+    /// Carries it out and says so.
+    async fn done(self, session: &Session, said: &str) -> Outcome {
+        let (body, client) = (self.body.as_ref(), &session.client);
+        client
+            .need(self.method, &self.path, body, self.doing)
+            .await?;
+        console::line(&format!("Success! {said}"));
+        Ok(0)
+    }
+}
+
+/// Where an engine or device of that kind is, unless it is told.
+fn place<'a>(session: &'a Session, kind: &'a str) -> &'a str {
+    session
+        .flags
+        .get(&["path"])
+        .unwrap_or(kind)
+        .trim_matches('/')
+}
+
 /// `list`, `read`, `write`, `delete`.
 pub async fn policy(session: &Session, command: &str, rest: &[&str]) -> Outcome {
     match (command, rest) {
@@ -60,31 +90,26 @@ pub async fn policy(session: &Session, command: &str, rest: &[&str]) -> Outcome 
                     crate::server::reason(&e)
                 ))
             })?;
-            let body = json!({ "policy": text });
-            session
-                .client
-                .need(
-                    "PUT",
-                    &format!("sys/policies/acl/{name}"),
-                    Some(&body),
-                    "Error uploading policy",
-                )
-                .await?;
-            console::line(&format!("Success! Uploaded policy: {name}"));
-            Ok(0)
+            let change = Change {
+                method: "PUT",
+                path: format!("sys/policies/acl/{name}"),
+                body: Some(json!({ "policy": text })),
+                doing: "Error uploading policy",
+            };
+            change
+                .done(session, &format!("Uploaded policy: {name}"))
+                .await
         }
         ("delete", [name]) => {
-            session
-                .client
-                .need(
-                    "DELETE",
-                    &format!("sys/policies/acl/{name}"),
-                    None,
-                    &format!("Error deleting {name}"),
-                )
-                .await?;
-            console::line(&format!("Success! Deleted policy: {name}"));
-            Ok(0)
+            let change = Change {
+                method: "DELETE",
+                path: format!("sys/policies/acl/{name}"),
+                body: None,
+                doing: &format!("Error deleting {name}"),
+            };
+            change
+                .done(session, &format!("Deleted policy: {name}"))
+                .await
         }
         _ => Err(Fail::usage(
             "Usage: vault policy list|read NAME|write NAME FILE|delete NAME",
@@ -97,11 +122,7 @@ pub async fn secrets(session: &Session, command: &str, rest: &[&str]) -> Outcome
     match (command, rest) {
         ("list", []) => listed(session, "sys/mounts", "Error listing secrets engines").await,
         ("enable", [kind]) => {
-            let path = session
-                .flags
-                .get(&["path"])
-                .unwrap_or(kind)
-                .trim_matches('/');
+            let path = place(session, kind);
             let mut body = json!({ "type": kind, "description": session.flags.get(&["description"]).unwrap_or_default() });
             match (*kind, session.flags.get(&["version"])) {
                 ("kv-v2", _) => {
@@ -111,35 +132,25 @@ pub async fn secrets(session: &Session, command: &str, rest: &[&str]) -> Outcome
                 (_, Some(version)) => body["options"] = json!({ "version": version }),
                 _ => {}
             }
-            session
-                .client
-                .need(
-                    "POST",
-                    &format!("sys/mounts/{path}"),
-                    Some(&body),
-                    "Error enabling",
-                )
-                .await?;
-            console::line(&format!(
-                "Success! Enabled the {kind} secrets engine at: {path}/"
-            ));
-            Ok(0)
+            let change = Change {
+                method: "POST",
+                path: format!("sys/mounts/{path}"),
+                body: Some(body),
+                doing: "Error enabling",
+            };
+            let said = format!("Enabled the {kind} secrets engine at: {path}/");
+            change.done(session, &said).await
         }
         ("disable", [path]) => {
             let path = path.trim_matches('/');
-            session
-                .client
-                .need(
-                    "DELETE",
-                    &format!("sys/mounts/{path}"),
-                    None,
-                    "Error disabling secrets engine",
-                )
-                .await?;
-            console::line(&format!(
-                "Success! Disabled the secrets engine (if it existed) at: {path}/"
-            ));
-            Ok(0)
+            let change = Change {
+                method: "DELETE",
+                path: format!("sys/mounts/{path}"),
+                body: None,
+                doing: "Error disabling secrets engine",
+            };
+            let said = format!("Disabled the secrets engine (if it existed) at: {path}/");
+            change.done(session, &said).await
         }
         _ => Err(Fail::usage(
             "Usage: vault secrets list|enable [-path=PATH] TYPE|disable PATH",
@@ -152,46 +163,31 @@ pub async fn audit(session: &Session, command: &str, rest: &[&str]) -> Outcome {
     match (command, rest) {
         ("list", []) => listed(session, "sys/audit", "Error listing audits").await,
         ("enable", [kind, options @ ..]) => {
-            let path = session
-                .flags
-                .get(&["path"])
-                .unwrap_or(kind)
-                .trim_matches('/');
+            let path = place(session, kind);
             let options: Map<String, Value> = options
                 .iter()
                 .filter_map(|pair| pair.split_once('='))
                 .map(|(key, value)| (key.to_owned(), value.into()))
                 .collect();
-            let body = json!({ "type": kind, "options": options });
-            session
-                .client
-                .need(
-                    "PUT",
-                    &format!("sys/audit/{path}"),
-                    Some(&body),
-                    "Error enabling audit device",
-                )
-                .await?;
-            console::line(&format!(
-                "Success! Enabled the {kind} audit device at: {path}/"
-            ));
-            Ok(0)
+            let change = Change {
+                method: "PUT",
+                path: format!("sys/audit/{path}"),
+                body: Some(json!({ "type": kind, "options": options })),
+                doing: "Error enabling audit device",
+            };
+            let said = format!("Enabled the {kind} audit device at: {path}/");
+            change.done(session, &said).await
         }
         ("disable", [path]) => {
             let path = path.trim_matches('/');
-            session
-                .client
-                .need(
-                    "DELETE",
-                    &format!("sys/audit/{path}"),
-                    None,
-                    "Error disabling audit device",
-                )
-                .await?;
-            console::line(&format!(
-                "Success! Disabled audit device (if it was enabled) at: {path}/"
-            ));
-            Ok(0)
+            let change = Change {
+                method: "DELETE",
+                path: format!("sys/audit/{path}"),
+                body: None,
+                doing: "Error disabling audit device",
+            };
+            let said = format!("Disabled audit device (if it was enabled) at: {path}/");
+            change.done(session, &said).await
         }
         _ => Err(Fail::usage(
             "Usage: vault audit list|enable TYPE file_path=FILE|disable PATH",

@@ -15,7 +15,7 @@ use tokio_postgres::types::{FromSql, ToSql};
 use tokio_postgres::{Client, Row};
 use zeroize::Zeroizing;
 
-use super::postgres::meaning;
+use super::meaning;
 
 /// How many rows of one sort are taken where the last ones do not suffice.
 const MOST: usize = 5000;
@@ -24,6 +24,17 @@ const FILES: i64 = 1000;
 
 /// Rows of a table that may not be there.
 pub(super) type Found<T> = Observed<T>;
+
+/// What a server says of itself.
+#[derive(Clone)]
+pub(in crate::service) struct About {
+    /// The number of its version, such as 150014.
+    pub number: u64,
+    /// Its name, such as `15.14`.
+    pub version: String,
+    /// Its clock.
+    pub now: i64,
+}
 
 /// A session.
 pub(super) struct Rows<'a>(pub &'a Client);
@@ -104,17 +115,21 @@ impl Rows<'_> {
         }
     }
 
-    /// The number and the name of the server's version.
-    pub async fn version(&self) -> Result<(u64, String), Reason> {
+    /// What the server says of itself.
+    pub async fn about(&self) -> Result<About, Reason> {
         let sql = "SELECT current_setting('server_version_num')::bigint, \
-                   current_setting('server_version')::text";
+                   current_setting('server_version')::text, extract(epoch FROM now())::bigint";
         let rows = self.ask(sql, &[]).await.map_err(|error| meaning(&error))?;
         let row = rows
             .first()
             .ok_or_else(|| Reason::new(ReasonKind::Garbled, "no version"))?;
         let name = text(row, 1)?;
         let name = name.split_whitespace().next().unwrap_or_default();
-        Ok((count(row, 0)?, name.to_owned()))
+        Ok(About {
+            number: count(row, 0)?,
+            version: name.to_owned(),
+            now: get(row, 2)?,
+        })
     }
 
     /// The names of all databases.
