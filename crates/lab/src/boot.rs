@@ -143,8 +143,10 @@ fn already_there(record: Record, options: &UpOptions, roles: &Roles) -> Result<R
         return Ok(record);
     }
     let nodes: Vec<&str> = record.nodes.keys().map(String::as_str).collect();
+    let variants = record.parameters.iter();
+    let variants: String = variants.map(|(k, v)| format!(", {k}={v}")).collect();
     Err(LabError::usage(format!(
-        "there is a lab {} already: {}, profile {}, {}",
+        "there is a lab {} already: {}, profile {}{variants}, {}",
         record.name,
         record.engine.as_str(),
         record.profile,
