@@ -50,6 +50,16 @@ impl LoadError {
     }
 }
 
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Diagnostics(diagnostics) => f.write_str(&rendered(diagnostics, false)),
+            Self::Message(text, None) => f.write_str(text),
+            Self::Message(text, Some(help)) => write!(f, "{text}\n{help}"),
+        }
+    }
+}
+
 impl From<Vec<Diagnostic>> for LoadError {
     fn from(diagnostics: Vec<Diagnostic>) -> Self {
         Self::Diagnostics(diagnostics)

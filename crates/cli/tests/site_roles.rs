@@ -129,3 +129,35 @@ fn on_incus_the_states_of_units_are_those_that_the_manager_shows() {
     let findings = checked.report["findings"].as_array().unwrap();
     assert_eq!(findings.len(), units.len());
 }
+
+#[test]
+fn on_incus_a_cache_in_a_container_of_its_own_is_green_there_and_red_when_it_is_gone() {
+    let site = TestSite::up_with(
+        Engine::Incus,
+        "incus",
+        &["system"],
+        &["--with", "cache=own"],
+    );
+    let check = || site.check(&["--suite", "cache", "--suite", "fw", "--suite", "sugg"]);
+    let green = check();
+    assert_eq!(green.code, 0, "{}", green.stderr);
+    assert_eq!(green.finding("ct-cache-valkey-6379")["verdict"], "pass");
+    for id in [
+        "ct-system-valkey-colocated",
+        "cache-bind-loopback",
+        "fw-6379-drop-external",
+    ] {
+        assert_eq!(green.finding(id)["verdict"], "skip", "{id}");
+        assert!(green.message(id).contains("a container of its own"), "{id}");
+    }
+    // botserver found it where Vault says that it is.
+    site.sh(
+        "system",
+        "grep 'Cache initialized - Valkey connected via .*:6379' /opt/gbo/logs/out.log | grep -v localhost",
+    );
+
+    site.sh("cache", "systemctl stop valkey-server");
+    let gone = check();
+    assert_eq!(gone.roots("fail"), ["ct-cache-valkey-6379@cache"]);
+    assert_eq!(gone.code, 1);
+}

@@ -67,7 +67,7 @@ pub async fn up(
     cancel: &CancellationToken,
 ) -> Result<Record, LabError> {
     let parts = Parts::load()?;
-    let roles = Roles::choose(&parts, &options.roles)?;
+    let roles = Roles::choose(&parts, &options.roles, &options.parameters)?;
     let folder = Folder::of(&options.name)?;
     let _held = folder.hold()?;
     if let Some(record) = Record::read(&folder)?.filter(|record| record.complete) {
@@ -138,12 +138,15 @@ fn already_there(record: Record, options: &UpOptions, roles: &Roles) -> Result<R
         EngineChoice::Any => true,
         EngineChoice::This(engine) => engine == record.engine,
     };
-    if same_roles && same_engine && record.profile == options.profile {
+    let same_variants = options.parameters.is_empty() || options.parameters == record.parameters;
+    if same_roles && same_engine && same_variants && record.profile == options.profile {
         return Ok(record);
     }
     let nodes: Vec<&str> = record.nodes.keys().map(String::as_str).collect();
+    let variants = record.parameters.iter();
+    let variants: String = variants.map(|(k, v)| format!(", {k}={v}")).collect();
     Err(LabError::usage(format!(
-        "there is a lab {} already: {}, profile {}, {}",
+        "there is a lab {} already: {}, profile {}{variants}, {}",
         record.name,
         record.engine.as_str(),
         record.profile,

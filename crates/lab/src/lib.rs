@@ -42,6 +42,7 @@ pub use record::{NodeRecord, Record};
 pub use reset::reset;
 pub use role::{Played, RoleSpec, Roles};
 pub use runproof_site::CancellationToken;
+pub use site_file::foreseen as foreseen_site_file;
 pub use state::{find as find_state, site_file};
 
 /// What happens while a lab is made, for whoever shows it.

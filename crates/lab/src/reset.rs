@@ -57,7 +57,7 @@ pub async fn reset(
     };
     let parts = Parts::load()?;
     let all: Vec<String> = record.nodes.keys().cloned().collect();
-    let roles = Roles::choose(&parts, &all)?;
+    let roles = Roles::choose(&parts, &all, &record.parameters)?;
     let Some(spec) = roles.get(role) else {
         return Err(LabError::usage(format!(
             "no lab has a role `{role}` any more"

@@ -94,8 +94,13 @@ impl Roles {
         known(&Parts::load()?)
     }
 
-    /// The wanted roles, or all that are not optional, each after those that it needs.
-    pub(crate) fn choose(parts: &Parts, wanted: &[String]) -> Result<Self, LabError> {
+    /// The wanted roles, or all that are not optional, each after those that it needs. A variant
+    /// `ROLE=own` among the parameters brings that role's own node along.
+    pub(crate) fn choose(
+        parts: &Parts,
+        wanted: &[String],
+        parameters: &BTreeMap<String, String>,
+    ) -> Result<Self, LabError> {
         let known = known(parts)?;
         if let Some(unknown) = wanted.iter().find(|role| !known.contains_key(*role)) {
             let names: Vec<&str> = known.keys().map(String::as_str).collect();
@@ -109,6 +114,8 @@ impl Roles {
         } else {
             wanted.to_vec()
         };
+        let own = parameters.iter().filter(|(_, value)| *value == "own");
+        todo.extend(own.map(|(role, _)| role.clone()));
         while let Some(role) = todo.pop() {
             if let Some(spec) = known.get(&role)
                 && !chosen.contains_key(&role)
@@ -204,6 +211,14 @@ pub struct Played {
 mod tests {
     use super::*;
 
+    fn chosen(wanted: &[&str], parameters: &[(&str, &str)]) -> Result<Roles, LabError> {
+        let wanted: Vec<String> = wanted.iter().map(|role| (*role).to_owned()).collect();
+        let parameters = parameters
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Roles::choose(&Parts::load().unwrap(), &wanted, &parameters.collect())
+    }
+
     #[test]
     fn every_role_of_the_checkout_is_sound_and_can_be_ordered() {
         let parts = Parts::load().unwrap();
@@ -223,7 +238,7 @@ mod tests {
             assert!(!spec.runs.is_empty(), "{role} runs nothing");
         }
         let all: Vec<String> = known.keys().cloned().collect();
-        let roles = Roles::choose(&parts, &all).unwrap();
+        let roles = Roles::choose(&parts, &all, &BTreeMap::new()).unwrap();
         for (at, (_, spec)) in roles.0.iter().enumerate() {
             let later: Vec<&String> = roles.0[at..].iter().map(|(role, _)| role).collect();
             assert!(!spec.before().any(|before| later.contains(&before)));
@@ -232,15 +247,27 @@ mod tests {
 
     #[test]
     fn an_unknown_role_is_refused_with_those_that_are_known() {
-        let error = Roles::choose(&Parts::load().unwrap(), &["sytem".to_owned()]).unwrap_err();
+        let error = chosen(&["sytem"], &[]).unwrap_err();
         assert!(error.problem.contains("sytem"));
         assert!(error.help.unwrap().contains("system"));
     }
 
     #[test]
     fn a_role_brings_those_without_which_it_does_not_work() {
-        let roles = Roles::choose(&Parts::load().unwrap(), &["system".to_owned()]).unwrap();
+        let roles = chosen(&["system"], &[]).unwrap();
         assert_eq!(roles.names(), ["tables", "vault", "system"]);
+    }
+
+    #[test]
+    fn the_variant_with_a_node_of_its_own_brings_it_to_some_roles_and_to_all() {
+        let own = [("cache", "own")];
+        let roles = chosen(&["system"], &own).unwrap();
+        assert_eq!(roles.names(), ["cache", "tables", "vault", "system"]);
+        let (all, without) = (chosen(&[], &own).unwrap(), chosen(&[], &[]).unwrap());
+        assert_eq!(all.names().len(), without.names().len() + 1);
+        assert!(all.get("cache").is_some() && without.get("cache").is_none());
+        let none = chosen(&["dns"], &[("cache", "system")]).unwrap();
+        assert_eq!(none.names(), ["dns"]);
     }
 
     #[test]

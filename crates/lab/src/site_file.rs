@@ -1,7 +1,14 @@
 //! The site file of a lab, as `check --site NAME` reads it.
 
+use std::collections::BTreeMap;
+
+use runproof_model::site::Engine;
+
 use crate::error::LabError;
-use crate::record::Record;
+use crate::name::LabName;
+use crate::parts::Parts;
+use crate::record::{NodeRecord, Record};
+use crate::role::Roles;
 use crate::secrets::{Secrets, word};
 use crate::state::Folder;
 
@@ -33,6 +40,40 @@ pub(crate) fn write(
         folder.write(&file, password.as_bytes())?;
     }
     folder.write(&folder.site_file(), text(record, known).as_bytes())
+}
+
+/// The site file of a lab before it is made, of all roles that are not optional: what is known of
+/// it without an engine. Its instances have no addresses yet.
+///
+/// # Errors
+/// When what labs are made of cannot be read.
+pub fn foreseen(name: &LabName, engine: Engine, profile: &str) -> Result<String, LabError> {
+    let roles = Roles::choose(&Parts::load()?, &[], &BTreeMap::new())?;
+    let nodes = roles.names().into_iter().map(|role| {
+        let node = NodeRecord {
+            instance: name.instance(&role),
+            id: String::new(),
+            address: String::new(),
+            runs: Vec::new(),
+        };
+        (role, node)
+    });
+    let record = Record {
+        name: name.clone(),
+        engine,
+        daemon: String::new(),
+        machine: name.to_string(),
+        profile: profile.to_owned(),
+        made: String::new(),
+        network: None,
+        subnet: None,
+        nonce: String::new(),
+        parameters: BTreeMap::new(),
+        nodes: nodes.collect(),
+        complete: false,
+    };
+    let known: Vec<String> = Roles::known()?.into_keys().collect();
+    Ok(text(&record, &known))
 }
 
 fn text(record: &Record, known: &[String]) -> String {

@@ -28,7 +28,11 @@ fn find() -> Result<PathBuf, LabError> {
         };
     }
     let executable = std::env::current_exe().ok();
-    let beside = executable.as_deref().and_then(Path::parent);
+    let mut beside = executable.as_deref().and_then(Path::parent);
+    // Cargo puts tests into a folder of their own below the programs.
+    if beside.is_some_and(|folder| folder.ends_with("deps")) {
+        beside = beside.and_then(Path::parent);
+    }
     places(beside)
         .into_iter()
         .find(|path| path.is_file())

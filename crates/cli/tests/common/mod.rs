@@ -84,6 +84,11 @@ pub struct TestSite {
 impl TestSite {
     /// Boots the roles as the guides describe them.
     pub fn up(engine: Engine, profile: &str, roles: &[&str]) -> Self {
+        Self::up_with(engine, profile, roles, &[])
+    }
+
+    /// The same with more arguments of `lab up`.
+    pub fn up_with(engine: Engine, profile: &str, roles: &[&str], more: &[&str]) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         reap();
         let prefix = format!(
@@ -100,6 +105,7 @@ impl TestSite {
             .lab("up")
             .args(["--engine", engine.name(), "--profile", profile])
             .args(["--roles", &roles.join(",")])
+            .args(more)
             .output()
             .unwrap();
         assert!(

@@ -95,12 +95,6 @@ fn parameter(text: &str) -> Result<(String, String), String> {
 /// Runs `lab up`.
 pub(super) fn run(args: &UpArgs, display: &DisplayOptions) -> ExitCode {
     let parameters: BTreeMap<String, String> = args.with.iter().cloned().collect();
-    let mut roles = args.roles.clone();
-    if parameters.get("cache").is_some_and(|value| value == "own") && !roles.is_empty() {
-        roles.push("cache".to_owned());
-        roles.sort();
-        roles.dedup();
-    }
     let options = UpOptions {
         name: args.lab.name.clone(),
         engine: match args.engine {
@@ -109,7 +103,7 @@ pub(super) fn run(args: &UpArgs, display: &DisplayOptions) -> ExitCode {
             Some(LabEngine::Incus) => EngineChoice::This(Engine::Incus),
         },
         profile: args.profile.clone(),
-        roles,
+        roles: args.roles.clone(),
         servers: match (args.images, args.fall_back) {
             (ImageSource::Packages, _) => Servers::Standins,
             (ImageSource::Upstream, false) => Servers::Upstream,
