@@ -5,6 +5,9 @@ PATH=/opt/gbo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 DEBIAN_FRONTEND=noninteractive
 export PATH DEBIAN_FRONTEND
 
+# An image bears the name of the machine on which it was built; a container is called as the guides call it.
+if [ "$(hostname)" != "$LAB_ROLE" ]; then echo "$LAB_ROLE" > /etc/hostname; hostname "$LAB_ROLE"; fi
+
 # lab_export NAME VALUE: hands a value on to the set-ups after this one.
 lab_export() { printf '\n%s %s=%s\n' "$LAB_MARK" "$1" "$(printf %s "$2" | base64 -w 0)"; }
 

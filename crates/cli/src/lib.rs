@@ -7,6 +7,7 @@ pub mod advice;
 pub mod cli;
 pub mod color;
 pub mod command;
+pub mod core_file;
 pub mod live;
 pub mod load;
 pub mod message;
@@ -19,6 +20,7 @@ use runproof_model::ExitCode;
 
 /// Runs the program for the arguments of this process.
 pub fn main() -> std::process::ExitCode {
+    core_file::forbid();
     panic::install();
     let run = || cli::run(std::env::args_os().collect());
     let code = std::panic::catch_unwind(run).unwrap_or(ExitCode::Defect);

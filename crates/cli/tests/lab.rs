@@ -113,6 +113,11 @@ fn left(engine: Engine, name: &str) -> Vec<String> {
 fn assert_nothing(labs: &Labs, engine: Engine, name: &str, when: &str) {
     assert_eq!(left(engine, name), Vec::<String>::new(), "{when}");
     assert!(!labs.folder(name).exists(), "{when}");
+    let kept = common::watch::files(labs.state.path());
+    assert!(
+        !kept.iter().any(|file| file.to_string_lossy().contains(name)),
+        "{when}: {kept:?}"
+    );
 }
 
 fn a_lab_lives(engine: Engine) {

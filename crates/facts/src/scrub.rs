@@ -51,6 +51,19 @@ pub fn line(line: &str) -> String {
     out
 }
 
+/// A line of a file, masked; one of a `.csv` may be `name,value`, as the platform's configuration is.
+pub fn line_of(file: &str, text: &str) -> String {
+    match text.split_once(',') {
+        Some((name, value)) if file.ends_with(".csv") && !value.trim().is_empty() => {
+            // A word of a sentence that ends with `key` says little; a name that does says enough.
+            let name_says = names_a_secret(name.trim()) || strength(name.trim()) == Strength::Weak;
+            let value = if name_says { MASK } else { &line(value) };
+            format!("{},{value}", line(name))
+        }
+        _ => line(text),
+    }
+}
+
 /// Whether a name says that its value is secret: `VAULT_TOKEN`, `DB_PASSWORD`.
 pub fn names_a_secret(name: &str) -> bool {
     // `strength` takes a long name for none, to keep sentences readable.

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::error::{LabError, io};
@@ -17,7 +17,21 @@ pub(crate) struct Folder {
 
 /// The right to change a lab, or to rely on it, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Held(#[expect(dead_code, reason = "the lock ends with the file")] File);
+pub(crate) struct Held {
+    #[expect(dead_code, reason = "the lock ends with the file")]
+    file: File,
+    path: PathBuf,
+    lab: PathBuf,
+}
+
+impl Drop for Held {
+    /// A lab that is no more leaves no lock behind.
+    fn drop(&mut self) {
+        if !self.lab.exists() {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
 
 /// Where all labs are.
 pub(crate) fn home() -> Result<PathBuf, LabError> {
@@ -137,21 +151,27 @@ impl Folder {
     /// Holds the lab for changing it; refuses when somebody else holds it. The lock stands beside
     /// the folder, for the folder goes away with the lab.
     pub fn hold(&self) -> Result<Held, LabError> {
-        let file = self.lock_file()?;
-        match file.try_lock() {
-            Ok(()) => Ok(Held(file)),
-            Err(TryLockError::WouldBlock) => Err(self.busy()),
-            Err(TryLockError::Error(e)) => Err(io(&self.path, &e)),
-        }
+        self.lock(File::try_lock)
     }
 
     /// Holds the lab as it is: many may at once, and nobody changes it meanwhile.
     pub fn share(&self) -> Result<Held, LabError> {
-        let file = self.lock_file()?;
-        match file.try_lock_shared() {
-            Ok(()) => Ok(Held(file)),
-            Err(TryLockError::WouldBlock) => Err(self.busy()),
-            Err(TryLockError::Error(e)) => Err(io(&self.path, &e)),
+        self.lock(File::try_lock_shared)
+    }
+
+    fn lock(&self, take: impl Fn(&File) -> Result<(), TryLockError>) -> Result<Held, LabError> {
+        loop {
+            let (file, path) = self.lock_file()?;
+            match take(&file) {
+                // Whoever held it before us may have removed the file, and this one holds nothing then.
+                Ok(()) if !is_at(&file, &path) => {}
+                Ok(()) => {
+                    let lab = self.path.clone();
+                    return Ok(Held { file, path, lab });
+                }
+                Err(TryLockError::WouldBlock) => return Err(self.busy()),
+                Err(TryLockError::Error(e)) => return Err(io(&self.path, &e)),
+            }
         }
     }
 
@@ -163,7 +183,7 @@ impl Folder {
         .help("wait until it has ended")
     }
 
-    fn lock_file(&self) -> Result<File, LabError> {
+    fn lock_file(&self) -> Result<(File, PathBuf), LabError> {
         let locks = home()?.with_file_name("locks");
         fs::DirBuilder::new()
             .recursive(true)
@@ -176,8 +196,17 @@ impl Folder {
             .append(true)
             .mode(0o600)
             .open(&path)
+            .map(|file| (file, path.clone()))
             .map_err(|e| io(&path, &e))
     }
+}
+
+/// Whether an open file is still the one that a path names.
+fn is_at(file: &File, path: &Path) -> bool {
+    let (Ok(open), Ok(there)) = (file.metadata(), fs::metadata(path)) else {
+        return false;
+    };
+    (open.dev(), open.ino()) == (there.dev(), there.ino())
 }
 
 #[cfg(test)]

@@ -8,7 +8,9 @@
 )]
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod holdings;
 pub mod sshd;
+pub mod watch;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -126,10 +128,14 @@ impl TestSite {
         command
     }
 
+    /// What the lab keeps.
+    pub fn kept(&self) -> PathBuf {
+        self.folder.path().join("runproof/labs").join(&self.prefix)
+    }
+
     /// Where its site file is.
     fn sites(&self) -> PathBuf {
-        let labs = self.folder.path().join("runproof/labs");
-        labs.join(&self.prefix).join("sites")
+        self.kept().join("sites")
     }
 
     /// Its site file.

@@ -113,8 +113,11 @@ impl Fact for File {
         };
         let lines = if query.lines {
             answers.text(&Ask::read(&query.file)).and_then(|text| {
-                let lines: Vec<String> =
-                    text.lines().take(MAX_LINES + 1).map(scrub::line).collect();
+                let lines: Vec<String> = text
+                    .lines()
+                    .take(MAX_LINES + 1)
+                    .map(|line| scrub::line_of(&query.file, line))
+                    .collect();
                 if lines.len() > MAX_LINES {
                     Observed::unknown(
                         ReasonKind::CapReached,

@@ -267,7 +267,7 @@ async fn lines(client: &Client, place: &str) -> Observed<Vec<String>> {
     let all: Vec<String> = text
         .lines()
         // What looks like a secret is masked, whatever the suite calls it.
-        .map(|line| scrub::line(&one_line(line, 1000)))
+        .map(|line| scrub::line_of(place, &one_line(line, 1000)))
         .collect();
     if all.len() > LINES {
         return Observed::unknown(ReasonKind::CapReached, format!("more than {LINES} lines"));

@@ -30,6 +30,16 @@ const SUDO: [&str; 5] = [
     "sys/seal",
 ];
 
+/// What is asked by a POST, as its arguments are no business of a log: nothing is stored for it.
+const QUESTIONS: [&str; 6] = [
+    "sys/capabilities",
+    "sys/capabilities-self",
+    "sys/capabilities-accessor",
+    "auth/token/lookup",
+    "auth/token/lookup-self",
+    "auth/token/lookup-accessor",
+];
+
 /// Answers.
 pub fn answer(core: &mut Core, request: &Request) -> Reply {
     if let Some(reply) = open::answer(core, request) {
@@ -72,7 +82,9 @@ pub fn answer(core: &mut Core, request: &Request) -> Reply {
     }
     let reply = dispatch(core, request, &caller);
     used(core, &caller);
-    let changes = request.operation != Operation::Read && request.operation != Operation::List;
+    let changes = request.operation != Operation::Read
+        && request.operation != Operation::List
+        && !QUESTIONS.contains(&request.path.as_str());
     if (changes || caller.token.num_uses > 0)
         && let Err(e) = core.save()
     {
