@@ -117,11 +117,18 @@ fn on_incus_the_states_of_units_are_those_that_the_manager_shows() {
     std::fs::write(suites.join("states.yaml"), suite).unwrap();
     std::fs::write(
         suites.join("profiles/states.yaml"),
-        "profile: states\ntitle: one node\nundocumented: a comparison\nroles:\n  required: [tables]\n  optional: [vault, system]\nparameters: {}\n",
+        "profile: states\ntitle: one node\nundocumented: a comparison\nroles:\n  required: [tables]\n  optional: []\nparameters: {}\n",
     )
     .unwrap();
     let file = site.folder.path().join("states-site.yaml");
-    std::fs::write(&file, site.with_line("profile:", "profile: states")).unwrap();
+    std::fs::write(
+        &file,
+        format!(
+            "site: states\nprofile: states\nreach: {{ engine: incus }}\nnodes: {{ tables: {} }}\n",
+            site.node("tables")
+        ),
+    )
+    .unwrap();
     let checked = site.check_as(&file, &["--suites", suites.to_str().unwrap()]);
     assert_eq!(checked.roots("fail"), Vec::<String>::new());
     assert_eq!(checked.roots("error"), Vec::<String>::new());

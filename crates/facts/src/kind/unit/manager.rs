@@ -86,9 +86,12 @@ pub fn joined(asks: Vec<Ask>) -> Vec<Ask> {
     }
     let mut joined: Vec<Ask> = Vec::with_capacity(asks.len());
     for look in asks {
-        let look = match look {
-            Ask::Run(run) if run.name == "systemctl-states" => show(run.args),
-            look => look,
+        let look = if named(&look, "systemctl-states")
+            && let Ask::Run(run) = look
+        {
+            show(run.args)
+        } else {
+            look
         };
         if !named(&look, "systemctl-show") || !joined.contains(&look) {
             joined.push(look);
