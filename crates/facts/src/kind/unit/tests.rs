@@ -152,7 +152,10 @@ fn states(answers: &Answers) -> Observed<Unit> {
 fn who_reads_nothing_but_states_asks_for_nothing_but_states() {
     let look = manager::states(&name());
     let reads = only(&["active_state", "exists"]);
-    assert_eq!(Unit::asks_for(&query(), &reads), [look.clone()]);
+    assert_eq!(
+        Unit::asks_for(&query(), &reads),
+        std::slice::from_ref(&look)
+    );
     let shown = "Id=ui.service\nLoadState=loaded\nActiveState=active\nSubState=running\n";
     let unit = states(&Answers::new().with(look, 0, shown));
     let unit = unit.known().unwrap();
