@@ -22,7 +22,15 @@ use common::{Engine, TestSite, runproof};
 use serde_json::Value;
 
 const ROLES: [&str; 9] = [
-    "system", "tables", "vault", "drive", "proxy", "alm-ci", "directory", "vector", "llm",
+    "system",
+    "tables",
+    "vault",
+    "drive",
+    "proxy",
+    "alm-ci",
+    "directory",
+    "vector",
+    "llm",
 ];
 
 /// What is planted beside the lab's own secrets, which are canaries too: role, and the script that does it.
@@ -120,24 +128,57 @@ CADDY
 
 /// What is looked at by hand, for suites leave most of it alone: role and query.
 const LOOKS: &[(&str, &str)] = &[
-    ("system", "dotenv: /opt/gbo/bin/.env, plain: [PORT], secret: [VAULT_TOKEN, OPENAI_API_KEY]"),
+    (
+        "system",
+        "dotenv: /opt/gbo/bin/.env, plain: [PORT], secret: [VAULT_TOKEN, OPENAI_API_KEY]",
+    ),
     ("system", "file: /opt/gbo/bin/.env"),
-    ("system", "unit: ui.service, environment: [BOTSERVER_URL], secret_environment: [API_TOKEN]"),
-    ("system", "process: { name: canarysh }, secret_environment: [SECRET_KEY]"),
+    (
+        "system",
+        "unit: ui.service, environment: [BOTSERVER_URL], secret_environment: [API_TOKEN]",
+    ),
+    (
+        "system",
+        "process: { name: canarysh }, secret_environment: [SECRET_KEY]",
+    ),
     ("system", "log: /opt/gbo/logs/out.log, contains: [password]"),
     ("system", "log: /opt/gbo/logs/err.log, contains: [token]"),
-    ("system", "vault: chain, credential: vault, lists: [gbo], capabilities: [secret/data/gbo/tables]"),
-    ("system", "kv: gbo/tables, plain: [host], secret: [password, other]"),
+    (
+        "system",
+        "vault: chain, credential: vault, lists: [gbo], capabilities: [secret/data/gbo/tables]",
+    ),
+    (
+        "system",
+        "kv: gbo/tables, plain: [host], secret: [password, other]",
+    ),
     ("system", "kv: gbo/canary, secret: [key]"),
-    ("system", "cache: 'localhost:6379', patterns: ['suggestions:*', 'session:*'], info: [used_memory]"),
-    ("tables", "postgres: 'localhost:5432', database: botserver, bot: demo, config: [llm-url], secret: [openai-api-key], settings: [primary_conninfo]"),
-    ("tables", "postgres: 'localhost:5432', database: PROD-ALM, credential: auditor"),
-    ("drive", "unit: drive.service, secret_environment: [MINIO_ROOT_USER, MINIO_ROOT_PASSWORD]"),
-    ("drive", "objects: 'http://localhost:9100', prefixes: ['demo.gbai/'], lines: [demo.gbai/demo.gbot/config.csv, demo.gbai/demo.gbdialog/start.bas]"),
+    (
+        "system",
+        "cache: 'localhost:6379', patterns: ['suggestions:*', 'session:*'], info: [used_memory]",
+    ),
+    (
+        "tables",
+        "postgres: 'localhost:5432', database: botserver, bot: demo, config: [llm-url], secret: [openai-api-key], settings: [primary_conninfo]",
+    ),
+    (
+        "tables",
+        "postgres: 'localhost:5432', database: PROD-ALM, credential: auditor",
+    ),
+    (
+        "drive",
+        "unit: drive.service, secret_environment: [MINIO_ROOT_USER, MINIO_ROOT_PASSWORD]",
+    ),
+    (
+        "drive",
+        "objects: 'http://localhost:9100', prefixes: ['demo.gbai/'], lines: [demo.gbai/demo.gbot/config.csv, demo.gbai/demo.gbdialog/start.bas]",
+    ),
     ("proxy", "caddyfile: /opt/gbo/conf/config"),
     ("directory", "zitadel: 'http://localhost:9000'"),
     ("directory", "file: /opt/gbo/conf/directory/admin-pat.txt"),
-    ("vector", "qdrant: 'http://localhost:6333', credential: vectordb"),
+    (
+        "vector",
+        "qdrant: 'http://localhost:6333', credential: vectordb",
+    ),
     ("llm", "llm: 'http://localhost:8081', credential: llm"),
 ];
 
@@ -151,11 +192,15 @@ fn canaries(site: &TestSite) -> Vec<String> {
     });
     let secrets = fs::read(site.kept().join("secrets.json")).unwrap();
     let secrets: Value = serde_json::from_slice(&secrets).unwrap();
-    let own = secrets.as_object().unwrap().iter().filter_map(|(name, value)| {
-        // A certificate and a public key are for everybody.
-        let public = ["LAB_CA_CRT", "LAB_RUNNER_KEY"].contains(&name.as_str());
-        (!public).then(|| value.as_str().unwrap().to_owned())
-    });
+    let own = secrets
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter_map(|(name, value)| {
+            // A certificate and a public key are for everybody.
+            let public = ["LAB_CA_CRT", "LAB_RUNNER_KEY"].contains(&name.as_str());
+            (!public).then(|| value.as_str().unwrap().to_owned())
+        });
     // Vault's file holds several; a key has several lines.
     let own = own.flat_map(|value| {
         value
@@ -207,7 +252,9 @@ impl Room {
 fn leaks(canaries: &[String], place: &str, bytes: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(bytes);
     let of_a_line = |line: &str| {
-        let found = canaries.iter().find(|canary| line.contains(canary.as_str()))?;
+        let found = canaries
+            .iter()
+            .find(|canary| line.contains(canary.as_str()))?;
         Some(format!("{found} in {place}: {line:.300}"))
     };
     text.lines().filter_map(of_a_line).collect()
@@ -215,12 +262,22 @@ fn leaks(canaries: &[String], place: &str, bytes: &[u8]) -> Vec<String> {
 
 fn leaks_of_output(canaries: &[String], words: &str, output: &Output) -> Vec<String> {
     let mut found = leaks(canaries, &format!("the output of {words}"), &output.stdout);
-    found.extend(leaks(canaries, &format!("the messages of {words}"), &output.stderr));
+    found.extend(leaks(
+        canaries,
+        &format!("the messages of {words}"),
+        &output.stderr,
+    ));
     found
 }
 
 fn leaks_of_files(canaries: &[String], folder: &Path) -> Vec<String> {
-    let of_a_file = |file: PathBuf| leaks(canaries, &file.display().to_string(), &fs::read(&file).unwrap());
+    let of_a_file = |file: PathBuf| {
+        leaks(
+            canaries,
+            &file.display().to_string(),
+            &fs::read(&file).unwrap(),
+        )
+    };
     files(folder).into_iter().flat_map(of_a_file).collect()
 }
 
@@ -240,7 +297,7 @@ fn looked_at_in_every_way(site: &TestSite, canaries: &[String]) {
     let room = Room::new();
     let file = site.file();
     let file = file.to_str().unwrap();
-    let watch = Watch::begin(canaries.to_owned(), room.path().to_owned());
+    let watch = Watch::begin(canaries.to_owned(), room.path().join("tmp"));
     let mut ran: Vec<(String, Output)> = Vec::new();
     let mut run = |words: &[&str]| {
         let output = room.command(words).output().unwrap();
@@ -248,11 +305,20 @@ fn looked_at_in_every_way(site: &TestSite, canaries: &[String]) {
     };
     for format in ["terminal", "json", "junit"] {
         let out = format!("{format}=out.{format}");
-        run(&["check", "-v", "--site", file, "--format", format, "--output", &out]);
+        run(&[
+            "check", "-v", "--site", file, "--format", format, "--output", &out,
+        ]);
     }
     run(&["check", "--plan", "--site", file]);
     run(&["record", "bundle.json", "-v", "--site", file]);
-    run(&["check", "-v", "--site", "bundle:bundle.json", "--profile", "incus"]);
+    run(&[
+        "check",
+        "-v",
+        "--site",
+        "bundle:bundle.json",
+        "--profile",
+        "incus",
+    ]);
     let cli = site.reached_by("cli", "{ engine: incus, via: cli }");
     run(&["check", "-v", "--site", cli.to_str().unwrap()]);
     for (role, query) in LOOKS {
@@ -260,7 +326,16 @@ fn looked_at_in_every_way(site: &TestSite, canaries: &[String]) {
     }
     // Every door shut in turn: what went wrong is told, and told without the credential.
     for suite in ["vault", "db", "drive", "cache"] {
-        run(&["check", "-v", "--site", file, "--suite", suite, "--timeout", "1ms"]);
+        run(&[
+            "check",
+            "-v",
+            "--site",
+            file,
+            "--suite",
+            suite,
+            "--timeout",
+            "1ms",
+        ]);
     }
     let seen = watch.end();
 
@@ -306,12 +381,22 @@ enum Way {
 fn crash(site: &TestSite, canaries: &[String], way: Way) -> bool {
     let room = Room::new();
     let database = |signal: &str| {
-        site.sh("tables", &format!("systemctl kill --signal={signal} postgresql@15-main"));
+        site.sh(
+            "tables",
+            &format!("systemctl kill --signal={signal} postgresql@15-main"),
+        );
     };
     let file = site.file();
-    let mut command = room.command(&["check", "-v", "--timeout", "60s", "--site", file.to_str().unwrap()]);
+    let mut command = room.command(&[
+        "check",
+        "-v",
+        "--timeout",
+        "60s",
+        "--site",
+        file.to_str().unwrap(),
+    ]);
     database("STOP");
-    let watch = Watch::begin(canaries.to_owned(), room.path().to_owned());
+    let watch = Watch::begin(canaries.to_owned(), room.path().join("tmp"));
     // A core would be all of its memory, on disk.
     let mut run = with_cores(&mut command).spawn().unwrap();
     wait_until_it_hangs(site, &mut run);
@@ -360,7 +445,10 @@ fn with_cores(command: &mut Command) -> Command {
 }
 
 fn is_core(file: &Path) -> bool {
-    file.file_name().unwrap().to_string_lossy().starts_with("core")
+    file.file_name()
+        .unwrap()
+        .to_string_lossy()
+        .starts_with("core")
 }
 
 /// Waits until a connection to the stopped database has sent its first words.
@@ -371,6 +459,9 @@ fn wait_until_it_hangs(site: &TestSite, run: &mut Child) {
 others=$(getent hosts system alm | sed 's/^\([0-9.]*\) .*/ \1:/')
 ss -Htn sport = :5432 | awk '$2 > 0' | grep -vF "$others" | wc -l"#;
     while run.try_wait().unwrap().is_none() && site.sh("tables", waiting).trim() == "0" {
-        assert!(begun.elapsed() < Duration::from_secs(100), "it never asked the database");
+        assert!(
+            begun.elapsed() < Duration::from_secs(100),
+            "it never asked the database"
+        );
     }
 }

@@ -115,7 +115,9 @@ fn assert_nothing(labs: &Labs, engine: Engine, name: &str, when: &str) {
     assert!(!labs.folder(name).exists(), "{when}");
     let kept = common::watch::files(labs.state.path());
     assert!(
-        !kept.iter().any(|file| file.to_string_lossy().contains(name)),
+        !kept
+            .iter()
+            .any(|file| file.to_string_lossy().contains(name)),
         "{when}: {kept:?}"
     );
 }

@@ -140,7 +140,9 @@ fn on_incus_check_and_record_leave_nothing_behind() {
         .collect();
     assert_eq!(unexpected, Vec::<&String>::new());
     assert!(
-        asked.iter().any(|line| line == "read secret/data/gbo/tables"),
+        asked
+            .iter()
+            .any(|line| line == "read secret/data/gbo/tables"),
         "{asked:?}"
     );
     assert_eq!(differences(&before, &snapshot(&site)), Vec::<String>::new());

@@ -109,10 +109,7 @@ fn a_table_that_may_lack_something_is_unknown(
 fn later(out: &str, then: &str) -> String {
     let mark = "\n==> what is left <==\n";
     let (before, after) = out.split_once(mark).unwrap();
-    let line = after
-        .lines()
-        .find(|line| line.starts_with("12 ("))
-        .unwrap();
+    let line = after.lines().find(|line| line.starts_with("12 (")).unwrap();
     format!("{before}{mark}{}", after.replacen(line, then, 1))
 }
 

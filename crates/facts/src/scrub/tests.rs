@@ -7,7 +7,11 @@ use rstest::rstest;
 #[case("a.csv", "smtp-password,a,b", "smtp-password,‹masked›")]
 #[case("a.csv", "llm-provider,groq", "llm-provider,groq")]
 #[case("a.csv", "llm-key,", "llm-key,")]
-#[case("a.csv", "llm-url,https://u:hunter2@b.example.com/", "llm-url,https://‹masked›@b.example.com/")]
+#[case(
+    "a.csv",
+    "llm-url,https://u:hunter2@b.example.com/",
+    "llm-url,https://‹masked›@b.example.com/"
+)]
 #[case("a.csv", "password=hunter2", "password=‹masked›")]
 #[case("a.txt", "monkey,banana", "monkey,banana")]
 fn a_line_of_a_csv_file_is_a_name_and_a_value(
