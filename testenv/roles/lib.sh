@@ -24,7 +24,14 @@ lab_dirs() { mkdir -p /opt/gbo/bin /opt/gbo/conf /opt/gbo/logs /opt/gbo/data; }
 lab_put() { lab_new=$3.lab-new; (umask 077; cat > "$lab_new"); chmod "$1" "$lab_new"; chown "$2" "$lab_new"; mv "$lab_new" "$3"; }
 
 # lab_start UNIT...: enabled, and running with the configuration that is there now.
-lab_start() { systemctl daemon-reload; systemctl enable -q "$@"; systemctl restart "$@"; }
+lab_start() { lab_enable "$@"; systemctl restart "$@"; }
+
+# lab_enable UNIT...: at boot, and known to systemd as it stands on disk. Without the hooks of System V, which cost
+# two runs of a Perl program a unit.
+lab_enable() { SYSTEMCTL_SKIP_SYSV=1 systemctl enable -q --no-reload "$@"; systemctl daemon-reload; }
+
+# lab_host_key: the key by which sshd is known, of one kind.
+lab_host_key() { [ -e /etc/ssh/ssh_host_ed25519_key ] || ssh-keygen -q -t ed25519 -N '' -C host -f /etc/ssh/ssh_host_ed25519_key; }
 
 # lab_cert NAME FOLDER OWNER: a certificate of the lab's authority for NAME, its node and loopback,
 # as FOLDER/NAME.crt and .key; the authority's own as FOLDER/ca.crt.

@@ -209,10 +209,9 @@ fn canaries(site: &TestSite) -> Vec<String> {
             .map(str::to_owned)
             .collect::<Vec<_>>()
     });
-    planted
-        .chain(own)
-        .filter(|word| !word.contains("unseal_"))
-        .collect()
+    // The names of the fields of that file.
+    let named = |word: &String| !word.starts_with("recovery_") && !word.starts_with("unseal_");
+    planted.chain(own).filter(named).collect()
 }
 
 /// A folder where one run of the program has its home, its temporary files and what it writes.
@@ -298,7 +297,7 @@ fn looked_at_in_every_way(site: &TestSite, canaries: &[String]) {
     let room = Room::new();
     let file = site.file();
     let file = file.to_str().unwrap();
-    let watch = Watch::begin(canaries.to_owned(), room.path().to_owned());
+    let watch = Watch::begin(canaries.to_owned(), room.path().join("tmp"));
     let mut ran: Vec<(String, Output)> = Vec::new();
     let mut run = |words: &[&str]| {
         let output = room.command(words).output().unwrap();
@@ -323,11 +322,7 @@ fn looked_at_in_every_way(site: &TestSite, canaries: &[String]) {
     let cli = site.reached_by("cli", "{ engine: incus, via: cli }");
     run(&["check", "-v", "--site", cli.to_str().unwrap()]);
     for (role, query) in LOOKS {
-        for format in ["terminal", "json"] {
-            run(&[
-                "look", query, "--on", role, "-v", "--site", file, "--format", format,
-            ]);
-        }
+        run(&["look", query, "--on", role, "-v", "--site", file]);
     }
     // Every door shut in turn: what went wrong is told, and told without the credential.
     for suite in ["vault", "db", "drive", "cache"] {
@@ -365,60 +360,68 @@ fn looked_at_in_every_way(site: &TestSite, canaries: &[String]) {
     }
 }
 
-/// Stops the database, waits until a run hangs on it with every credential in memory, and kills the
-/// run in ways that would like to write it all down.
+/// Kills runs that hang on the database with every credential in memory, in ways that would like to
+/// write it all down.
 fn crashed(site: &TestSite, canaries: &[String]) {
-    for way in ["-ABRT", "-SEGV", "memory"] {
-        let room = Room::new();
-        site.sh("tables", "systemctl kill --signal=STOP postgresql@15-main");
-        let file = site.file();
-        let mut command = room.command(&["check", "-v", "--site", file.to_str().unwrap()]);
-        // A core would be all of its memory, on disk.
-        let mut run = with_cores(&mut command).spawn().unwrap();
-        wait_until_it_hangs(site, &mut run);
-        let watch = Watch::begin(canaries.to_owned(), room.path().to_owned());
-        let pid = run.id().to_string();
-        if way == "memory" {
-            // No more memory than it has: the next thread or buffer fails, and Rust's own way of crashing follows.
-            let size = fs::read_to_string(format!("/proc/{pid}/statm")).unwrap();
-            let pages: u64 = size.split(' ').next().unwrap().parse().unwrap();
-            let limit = format!("--as={}", pages * 4096);
-            assert!(
-                Command::new("prlimit")
-                    .args(["--pid", &pid, &limit])
-                    .status()
-                    .unwrap()
-                    .success()
-            );
-            site.sh("tables", "systemctl kill --signal=CONT postgresql@15-main");
-        } else {
-            assert!(
-                Command::new("kill")
-                    .args([way, &pid])
-                    .status()
-                    .unwrap()
-                    .success()
-            );
-        }
-        let output = run.wait_with_output().unwrap();
-        site.sh("tables", "systemctl kill --signal=CONT postgresql@15-main");
-        let seen = watch.end();
-        assert_ne!(output.status.code(), Some(0), "{way}");
-        if way != "memory" {
-            assert!(
-                output.status.signal().is_some(),
-                "{way}: {:?}",
-                output.status
-            );
-            assert!(!output.status.core_dumped(), "{way}");
-        }
-        let mut found: Vec<String> = seen.found.into_iter().collect();
-        found.extend(leaks_of_output(canaries, way, &output));
-        found.extend(leaks_of_files(canaries, room.path()));
-        assert!(found.is_empty(), "{way}: {}", found.join("\n"));
-        let left = files(room.path());
-        assert!(!left.iter().any(|file| is_core(file)), "{left:?}");
+    for way in [Way::Signal("-ABRT"), Way::Signal("-SEGV"), Way::NoMemory] {
+        // A run whose own deadline came before the blow has ended in peace, and another one is taken.
+        let hit = (0..10).any(|_| crash(site, canaries, way));
+        assert!(hit, "{way:?} never hit a run that still went on");
     }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Signal(&'static str),
+    /// No more memory than it has: the next buffer fails, and Rust's own way of crashing follows.
+    NoMemory,
+}
+
+/// Whether a run crashed; it told nothing then.
+fn crash(site: &TestSite, canaries: &[String], way: Way) -> bool {
+    let room = Room::new();
+    let database = |signal: &str| {
+        site.sh(
+            "tables",
+            &format!("systemctl kill --signal={signal} postgresql@15-main"),
+        );
+    };
+    let file = site.file();
+    let mut command = room.command(&[
+        "check",
+        "-v",
+        "--timeout",
+        "60s",
+        "--site",
+        file.to_str().unwrap(),
+    ]);
+    database("STOP");
+    let watch = Watch::begin(canaries.to_owned(), room.path().join("tmp"));
+    // A core would be all of its memory, on disk.
+    let mut run = with_cores(&mut command).spawn().unwrap();
+    wait_until_it_hangs(site, &mut run);
+    let pid = run.id().to_string();
+    match way {
+        Way::Signal(signal) => {
+            let _ = Command::new("kill").args([signal, &pid]).status().unwrap();
+        }
+        Way::NoMemory => {
+            let limits = ["--as=1", "--data=1", "--pid", &pid];
+            let _ = Command::new("prlimit").args(limits).status().unwrap();
+            database("CONT");
+        }
+    }
+    let output = run.wait_with_output().unwrap();
+    database("CONT");
+    let mut found: Vec<String> = watch.end().found.into_iter().collect();
+    found.extend(leaks_of_output(canaries, &format!("{way:?}"), &output));
+    found.extend(leaks_of_files(canaries, room.path()));
+    assert!(found.is_empty(), "{way:?}: {}", found.join("\n"));
+    assert!(!output.status.core_dumped(), "{way:?}");
+    let left = files(room.path());
+    assert!(!left.iter().any(|file| is_core(file)), "{left:?}");
+    // 70 is a panic: with its backtrace, which was asked for.
+    output.status.signal().is_some() || output.status.code() == Some(70)
 }
 
 /// The program under a shell that allows cores of any size.
@@ -455,15 +458,10 @@ fn wait_until_it_hangs(site: &TestSite, run: &mut Child) {
     let waiting = r#"
 others=$(getent hosts system alm | sed 's/^\([0-9.]*\) .*/ \1:/')
 ss -Htn sport = :5432 | awk '$2 > 0' | grep -vF "$others" | wc -l"#;
-    while site.sh("tables", waiting).trim() == "0" {
+    while run.try_wait().unwrap().is_none() && site.sh("tables", waiting).trim() == "0" {
         assert!(
-            run.try_wait().unwrap().is_none(),
-            "it ended without the database"
-        );
-        assert!(
-            begun.elapsed() < Duration::from_secs(60),
+            begun.elapsed() < Duration::from_secs(100),
             "it never asked the database"
         );
-        std::thread::sleep(Duration::from_millis(50));
     }
 }

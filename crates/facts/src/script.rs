@@ -75,10 +75,13 @@ pub fn compose(asks: &[Ask], boundary: &str, guard: Guard) -> Zeroizing<String> 
         }
     };
     text.push_str(&link::text(asks, limit));
-    if guard == Guard::Whole {
+    let shared = batch::shared(asks);
+    // The shell knows no empty block.
+    let block = guard == Guard::Whole && !shared.is_empty();
+    if block {
         text.push_str("{\n");
     }
-    for shared in batch::shared(asks) {
+    for shared in shared {
         match (&shared, guard) {
             (Shared::Alone(index), _) => {
                 if let Some(ask) = asks.get(*index) {
@@ -93,7 +96,7 @@ pub fn compose(asks: &[Ask], boundary: &str, guard: Guard) -> Zeroizing<String> 
             }
         }
     }
-    if guard == Guard::Whole {
+    if block {
         text.push_str("} </dev/null 2>&1\n");
     }
     text.push_str("b end; e end 0\nexit 0\n");

@@ -1,5 +1,6 @@
 //! Setting up many nodes: each after those that it needs, as many at once as that allows.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
@@ -11,7 +12,7 @@ use crate::engine::Place;
 use crate::error::LabError;
 use crate::parts::Parts;
 use crate::record::Record;
-use crate::role::{Played, Roles};
+use crate::role::{Played, RoleSpec, Roles};
 use crate::secrets::Secrets;
 use crate::setup::{self, Context};
 use crate::state::Folder;
@@ -50,7 +51,7 @@ impl Setting<'_> {
         let mut work = FuturesUnordered::new();
         let mut found: Vec<(String, Vec<Played>)> = Vec::new();
         loop {
-            let ready: Vec<String> = waiting
+            let mut ready: Vec<String> = waiting
                 .iter()
                 .filter(|role| {
                     let spec = self.roles.get(role);
@@ -59,9 +60,11 @@ impl Setting<'_> {
                             .any(|before| waiting.contains(before) || under_way.contains(before))
                     })
                 })
-                .take(AT_ONCE.saturating_sub(under_way.len()))
                 .cloned()
                 .collect();
+            // Those for which most others wait go first.
+            ready.sort_by_key(|role| Reverse(self.behind(role, wanted.len())));
+            ready.truncate(AT_ONCE.saturating_sub(under_way.len()));
             for role in ready {
                 waiting.remove(&role);
                 under_way.insert(role.clone());
@@ -87,6 +90,21 @@ impl Setting<'_> {
             }
         }
         Ok(())
+    }
+
+    /// How long the longest row of roles is that have to wait for this one; a ring has no end, and is
+    /// cut where it is as long as there are roles.
+    fn behind(&self, role: &str, most: usize) -> usize {
+        if most == 0 {
+            return 0;
+        }
+        let waits = |spec: &RoleSpec| spec.before().any(|one| one == role);
+        self.roles
+            .iter()
+            .filter(|(_, spec)| waits(spec))
+            .map(|(name, _)| 1 + self.behind(name, most - 1))
+            .max()
+            .unwrap_or(0)
     }
 
     async fn one(&self, record: &Record, secrets: Secrets, role: String) -> Result<Done, LabError> {

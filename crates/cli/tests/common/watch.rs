@@ -37,7 +37,7 @@ impl Watch {
                         look_at(pid, &before, &words, &mut seen);
                     }
                     look_below(&folder, &words, &mut seen);
-                    std::thread::sleep(Duration::from_millis(2));
+                    std::thread::sleep(Duration::from_millis(4));
                 }
                 seen
             }
