@@ -316,6 +316,8 @@ async fn stage(
             script.push(ask);
         }
     }
+    // What services tell of times is judged by the node's own clock.
+    let clock = stage == Stage::First && !services.is_empty();
     let (described, scripted, served) = tokio::join!(
         async {
             if engine {
@@ -325,8 +327,6 @@ async fn stage(
             }
         },
         async {
-            // What services tell of times is judged by the node's own clock.
-            let clock = stage == Stage::First && !services.is_empty();
             if script.is_empty() && !clock {
                 None
             } else {

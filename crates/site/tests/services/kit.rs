@@ -6,7 +6,7 @@ use std::time::Duration;
 use runproof_facts::reads::Reads;
 use runproof_facts::registry::{Wanted, kinds};
 use runproof_model::Site;
-use runproof_site::{CancellationToken, Session, Silent};
+use runproof_site::{CancellationToken, Gathered, Session, Silent};
 use serde_json::{Value, json};
 
 use crate::common::{options, role};
@@ -60,6 +60,12 @@ pub async fn ask(site: &Site, queries: &[Value]) -> Vec<Value> {
 
 /// The same with another time for each question.
 pub async fn ask_within(site: &Site, queries: &[Value], time: Duration) -> Vec<Value> {
+    let gathered = gather(site, queries, time).await;
+    gathered.facts.into_iter().map(|fact| fact.fact).collect()
+}
+
+/// Everything that is gathered.
+pub async fn gather(site: &Site, queries: &[Value], time: Duration) -> Gathered {
     let mut options = options();
     options.probe_timeout = time;
     let session = Session::open(site, options).await.unwrap();
@@ -71,7 +77,7 @@ pub async fn ask_within(site: &Site, queries: &[Value], time: Duration) -> Vec<V
         .gather(&wanted, &Silent, &CancellationToken::new())
         .await;
     session.close().await;
-    gathered.facts.into_iter().map(|fact| fact.fact).collect()
+    gathered
 }
 
 /// The class of an unknown.

@@ -1,11 +1,13 @@
 //! Services that the stand-in plays, asked by the collectors; what it shares with each original
 //! is held by the contract tests.
 
+use std::time::Duration;
+
 use runproof_contract::{Running, port};
 use serde_json::{Value, json};
 
 use crate::common::Folder;
-use crate::kit::{ask, here, is_absent, unknown};
+use crate::kit::{ask, gather, here, is_absent, unknown};
 
 /// A site that is this machine, with one token for a service.
 fn with_token(folder: &Folder, service: &str, token: &str) -> runproof_model::Site {
@@ -212,4 +214,14 @@ async fn a_forge_without_its_database_says_itself_that_it_is_not_well() {
         (&json!(503), &json!(false)),
         "{forge}"
     );
+}
+
+/// Ages of what services tell are judged by the clock of their node.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_of_which_nothing_but_services_is_asked_has_a_clock() {
+    let port = port();
+    let nobody = json!({ "http": format!("http://127.0.0.1:{port}/") });
+    let gathered = gather(&here(json!({})), &[nobody], Duration::from_secs(60)).await;
+    assert!(gathered.nodes[0].now.is_some_and(|now| now > 1.7e9));
+    assert_eq!(gathered.nodes[0].trouble, None);
 }
