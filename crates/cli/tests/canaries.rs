@@ -363,7 +363,7 @@ fn looked_at_in_every_way(site: &TestSite, canaries: &[String]) {
 /// Kills runs that hang on the database with every credential in memory, in ways that would like to
 /// write it all down.
 fn crashed(site: &TestSite, canaries: &[String]) {
-    for way in [Way::Signal("-ABRT"), Way::Signal("-SEGV"), Way::NoMemory] {
+    for way in [Way::Signal("-ABRT"), Way::Signal("-ILL"), Way::NoMemory] {
         // A run whose own deadline came before the blow has ended in peace, and another one is taken.
         let hit = (0..10).any(|_| crash(site, canaries, way));
         assert!(hit, "{way:?} never hit a run that still went on");
@@ -457,7 +457,7 @@ fn wait_until_it_hangs(site: &TestSite, run: &mut Child) {
     // botserver and the forge wait too; we come from elsewhere.
     let waiting = r#"
 others=$(getent hosts system alm | sed 's/^\([0-9.]*\) .*/ \1:/')
-ss -Htn sport = :5432 | awk '$2 > 0' | grep -vF "$others" | wc -l"#;
+ss -Htn state established sport = :5432 | awk '$1 > 0' | grep -vF "$others" | wc -l"#;
     while run.try_wait().unwrap().is_none() && site.sh("tables", waiting).trim() == "0" {
         assert!(
             begun.elapsed() < Duration::from_secs(100),
