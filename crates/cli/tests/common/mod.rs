@@ -9,6 +9,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 pub mod holdings;
+pub mod planted;
 pub mod sshd;
 pub mod watch;
 
