@@ -18,13 +18,13 @@ use common::{Engine, TestSite, runproof};
 const ROLES: [&str; 5] = ["system", "proxy", "drive", "tables", "vault"];
 
 /// Everything that a look could change: the files with mode, owner, size, both times and digest,
-/// but for the logs of the services themselves (botserver logs every scan of its drive) and the
+/// but for the logs of the services themselves (botserver logs every scan of its drive), how far fail2ban has read in them, and the
 /// database's own files (its dumps are compared instead), the processes but this script's own and the
 /// database's sessions, the rules without their counters, the units, the modules.
 const SNAPSHOT: &str = r#"
 roots='/etc /opt /root /home /tmp /usr /var'
-find $roots -xdev \( -path /var/log -o -path /var/cache/apt -o -path /opt/gbo/logs -o -path /var/lib/postgresql \) -prune -o -printf '%p %y %m %U %G %s %T@ %C@ %l\n' | sort
-find /etc /opt /root /home /tmp /var -xdev \( -path /var/log -o -path /var/cache/apt -o -path /opt/gbo/logs -o -path /var/lib/postgresql \) -prune -o -type f -exec sha256sum {} + | sort -k2
+find $roots -xdev \( -path /var/log -o -path /var/cache/apt -o -path /opt/gbo/logs -o -path /var/lib/postgresql -o -path /var/lib/fail2ban \) -prune -o -printf '%p %y %m %U %G %s %T@ %C@ %l\n' | sort
+find /etc /opt /root /home /tmp /var -xdev \( -path /var/log -o -path /var/cache/apt -o -path /opt/gbo/logs -o -path /var/lib/postgresql -o -path /var/lib/fail2ban \) -prune -o -type f -exec sha256sum {} + | sort -k2
 find /run /dev/shm -xdev \( -path '/run/systemd/journal' -o -path '/run/log' -o -path '/run/systemd/units' -o -path '/run/udev' \) -prune -o -printf '%p %y %m %U %G\n' | sort
 echo processes
 for p in /proc/[0-9]*; do
@@ -100,11 +100,18 @@ fn differences(before: &[(String, Vec<String>)], after: &[(String, Vec<String>)]
 fn on_incus_check_and_record_leave_nothing_behind() {
     let site = TestSite::up(Engine::Incus, "incus", &ROLES);
     // Keys of every type that the cache's look asks for, so that there is something to change.
+    let bot = site.sh(
+        "tables",
+        "cd /; su postgres -c \"psql -At botserver -c \\\"SELECT id FROM bots WHERE name = 'demo'\\\"\"",
+    );
+    let bot = bot.trim();
     site.sh(
         "system",
-        "REDISCLI_AUTH=$(sed -n 's/^requirepass //p' /etc/valkey/valkey.conf); export REDISCLI_AUTH
-         valkey-cli sadd suggestions:a:b one two; valkey-cli rpush queue one; valkey-cli hset active_context:a:b k v
-         valkey-cli set start_bas_executed:a:b 1 ex 86400; valkey-cli set plain value",
+        &format!(
+            "REDISCLI_AUTH=$(sed -n 's/^requirepass //p' /etc/valkey/valkey.conf); export REDISCLI_AUTH
+             valkey-cli sadd suggestions:{bot}:b one two; valkey-cli rpush queue one; valkey-cli hset active_context:a:b k v
+             valkey-cli set start_bas_executed:a:b 1 ex 86400; valkey-cli set plain value"
+        ),
     );
     let before = snapshot(&site);
     assert_eq!(

@@ -52,9 +52,14 @@ fn every_way(engine: Engine, more: &[(&str, &str)]) {
         let first = &ways[0].1;
         assert_eq!(first.code, code, "{}", first.stderr);
         for (way, checked) in ways {
+            // Another engine than the profile's is told as such, and nothing else differs.
+            let foreign = *way == "more";
+            let code = if foreign { 1 } else { code };
             assert_eq!(checked.code, code, "by {way}: {}", checked.stderr);
             for (one, other) in first.findings().iter().zip(checked.findings()) {
-                assert_eq!(one, other, "by {way}");
+                if !foreign || one["id"] != "host-incus-hypervisor" {
+                    assert_eq!(one, other, "by {way}");
+                }
             }
             assert_eq!(first.findings().len(), checked.findings().len());
         }
@@ -73,7 +78,9 @@ fn every_way(engine: Engine, more: &[(&str, &str)]) {
     let red = all_ways();
     assert_same(&red, 1);
     for (way, checked) in &red {
-        assert_eq!(checked.roots("fail"), [format!("{URL}@system")], "by {way}");
+        let mut fails = checked.roots("fail");
+        fails.retain(|id| !id.starts_with("host-incus-hypervisor@"));
+        assert_eq!(fails, [format!("{URL}@system")], "by {way}");
         assert!(checked.message(URL).contains("https://system.example.com"));
     }
 

@@ -37,11 +37,19 @@ e=$(exec head -v -c 65536 /proc/self/stat /proc/self/status /proc/self/mountinfo
 printf '\n==> errors <==\n%s\n\n==> end <==\n' "$e""#;
 
 /// What is read again at the end tells a process that has ended since, or is about to, from one
-/// that hides its program.
-const PROGRAMS: &str = r"QUOTING_STYLE=c stat -c '%u %U %N' /proc/[0-9]*/exe 2>/dev/null
+/// that hides its program. One that an engine is just bringing into the node hides it until it
+/// runs what it was brought for, so what shows none is looked at again.
+const PROGRAMS: &str = r#"p() { QUOTING_STYLE=c exec stat -c '%u %U %N' /proc/[0-9]*/exe 2>/dev/null; }
+for i in 1 2 3; do
+  a=$(p)
+  case "$a
+" in *'/exe"
+'*) ;; *) break ;; esac
+done
+printf '%s\n' "$a"
 printf '\n==> what is left <==\n'
 head -v -c 65536 /proc/[0-9]*/stat 2>/dev/null
-printf '\n==> end <==\n'";
+printf '\n==> end <==\n'"#;
 
 const ARGUMENTS: &str = r"head -v -c 32768 /proc/[0-9]*/cmdline 2>/dev/null
 printf '\n==> end <==\n'";
@@ -219,10 +227,14 @@ fn parse(
             Observed::Absent
         } else {
             match &mut exes {
-                Ok(exes) => exes.remove(&pid).flatten().map_or_else(
-                    || Observed::unknown(ReasonKind::Hidden, format!("program of process {pid}")),
-                    Observed::Known,
-                ),
+                Ok(exes) => match exes.remove(&pid).flatten() {
+                    Some(exe) => Observed::Known(exe),
+                    // It came while we looked, as what an engine brings in does; it is of later.
+                    None if stat.start >= me.start => continue,
+                    None => {
+                        Observed::unknown(ReasonKind::Hidden, format!("program of process {pid}"))
+                    }
+                },
                 Err(reason) => Observed::Unknown(reason.clone()),
             }
         };

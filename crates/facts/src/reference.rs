@@ -400,7 +400,7 @@ fn the_page_about_the_footprint_is_that_of_the_code() {
          in any argument, file or environment variable; it is fetched once, kept in memory, and sent only to nodes of the site.\n\n\
          What stays is what services log of a visitor: the access line of a web server, Vault's audit of a read and of a look-up\n\
          of a token, PostgreSQL's lines about connections (`application_name` is `runproof`) where it is told to write them, the\n\
-         line of a mail server or sshd about somebody who left before logging in. Sessions of PostgreSQL are read only, with a\n\
+         line of a mail server or sshd about somebody who left before logging in, and how far fail2ban has read in them. Sessions of PostgreSQL are read only, with a\n\
          limit of 5 s a statement and 1 s a lock. `SCAN` walks through all keys of a cache in steps of 1000, at most 300 steps,\n\
          and changes no time of access; `GET` on an object store counts as a read in its own statistics.\n",
     );

@@ -134,6 +134,16 @@ fn a_process_that_ended_between_two_looks_is_no_hidden_one(
 }
 
 #[test]
+fn what_came_while_we_looked_and_shows_no_program_yet_is_of_later() {
+    // The look itself began at 5000.
+    let hidden = output(HONEST).replacen("1000 gbuser \"/proc/12/exe\"\n", "", 1);
+    let newcomer = hidden.replace(" 20 0 1 0 4000 0", " 20 0 1 0 5001 0");
+    assert_ne!(hidden, newcomer);
+    let table = parse(&newcomer).unwrap();
+    assert_eq!(table.iter().map(|p| p.pid).collect::<Vec<_>>(), [1]);
+}
+
+#[test]
 fn a_process_that_is_still_there_and_shows_no_program_hides_it() {
     let hidden = output(HONEST).replacen("1000 gbuser \"/proc/12/exe\"\n", "", 1);
     let table = parse(&hidden).unwrap();
