@@ -142,8 +142,9 @@ impl std::fmt::Debug for Wanted {
 /// The looks of one place and stage, each once, in order; those that can be one are one.
 pub fn joined(asks: impl IntoIterator<Item = Ask>) -> Vec<Ask> {
     let mut seen = HashSet::new();
-    let once = asks.into_iter().filter(|ask| seen.insert(ask.clone()));
-    crate::kind::unit::joined(once.collect())
+    let mut asks = crate::kind::unit::joined(asks.into_iter().collect());
+    asks.retain(|ask| seen.insert(ask.clone()));
+    asks
 }
 
 /// Every kind, sorted by name.

@@ -80,24 +80,23 @@ pub fn states(unit: &UnitName) -> Ask {
 /// The looks of one place: who asks the manager for everything about one unit gets the states
 /// of the others for less in the same process than in a second one.
 pub fn joined(asks: Vec<Ask>) -> Vec<Ask> {
-    let named = |ask: &Ask, name: &str| matches!(ask, Ask::Run(run) if run.name == name);
-    if !asks.iter().any(|look| named(look, "systemctl-show")) {
+    let shown = |look: &Ask| matches!(look, Ask::Run(run) if run.name == "systemctl-show");
+    if !asks.iter().any(shown) {
         return asks;
     }
-    let mut joined: Vec<Ask> = Vec::with_capacity(asks.len());
-    for look in asks {
-        let look = if named(&look, "systemctl-states")
-            && let Ask::Run(run) = look
-        {
-            show(run.args)
-        } else {
-            look
-        };
-        if !named(&look, "systemctl-show") || !joined.contains(&look) {
-            joined.push(look);
-        }
-    }
-    joined
+    asks.into_iter()
+        .map(|look| match look {
+            Ask::Run(run) if run.name == "systemctl-states" => show(run.args),
+            Ask::Stat { .. }
+            | Ask::Read { .. }
+            | Ask::Slice { .. }
+            | Ask::List { .. }
+            | Ask::Digest { .. }
+            | Ask::Run(_)
+            | Ask::Instance
+            | Ask::Service(_) => look,
+        })
+        .collect()
 }
 
 /// The look at the manager.

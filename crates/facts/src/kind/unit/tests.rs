@@ -206,9 +206,12 @@ fn a_list_without_the_unit_is_not_taken_for_its_state(
 fn the_states_are_shown_with_the_rest_where_somebody_asks_for_the_rest() {
     let (a, b) = (UnitName::new("a").unwrap(), UnitName::new("b").unwrap());
     let alone = vec![manager::states(&a), manager::states(&b)];
-    assert_eq!(joined(alone.clone()), alone);
+    assert_eq!(crate::registry::joined(alone.clone()), alone);
     let mixed = vec![manager::states(&a), manager::ask(&b), manager::states(&b)];
-    assert_eq!(joined(mixed), [manager::ask(&a), manager::ask(&b)]);
+    assert_eq!(
+        crate::registry::joined(mixed),
+        [manager::ask(&a), manager::ask(&b)]
+    );
 }
 
 #[test]
