@@ -9,8 +9,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -18,6 +17,7 @@ use std::time::Duration;
 use runproof::live::block_on_saying;
 use runproof::load::{LiveSite, Target};
 use runproof::options::SiteChoice;
+use runproof::write::replace_file;
 use runproof_engine::RunOptions;
 use runproof_lab::{EngineChoice, Events, LabError, LabName, Servers, UpOptions};
 use runproof_site::{Bundle, CancellationToken, Silent};
@@ -121,7 +121,7 @@ impl Shelf {
         let seen = look();
         match &seen {
             Ok(bundle) => bundle.write(&self.bundle).map_err(|e| e.to_string())?,
-            Err(why) => whole(&self.failed, why).map_err(|e| io(&self.failed, &e))?,
+            Err(why) => replace_file(&self.failed, why.as_bytes()).map_err(|e| e.to_string())?,
         }
         seen
     }
@@ -165,20 +165,6 @@ fn hold(folder: &Path) -> Result<File, String> {
     let file = open.map_err(|e| io(&path, &e))?;
     file.lock().map_err(|e| io(&path, &e))?;
     Ok(file)
-}
-
-/// Writes a file whole or not at all.
-fn whole(path: &Path, text: &str) -> std::io::Result<()> {
-    let part = path.with_extension("part");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&part)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&part, path)
 }
 
 fn io(path: &Path, error: &std::io::Error) -> String {

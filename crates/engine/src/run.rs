@@ -154,8 +154,8 @@ fn still_unsettled(plan: &Plan, evidence: &Evidence, elapsed: Duration) -> Vec<W
     plan.unsettled(&findings, elapsed).wanted
 }
 
-/// Nodes of a later round replace those of an earlier one. A round that asked a node's services
-/// only has not seen its clock, which has gone on since it was seen.
+/// Nodes of a later round replace those of an earlier one. A round that asked nobody but the engine
+/// has not seen a node's clock, which has gone on since it was seen.
 fn merge_nodes(
     nodes: &mut Vec<NodeRecord>,
     later: Vec<NodeRecord>,
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_goes_on_while_only_services_are_asked() {
+    fn a_clock_goes_on_while_nobody_but_the_engine_is_asked() {
         let (mut nodes, mut clocks) = (Vec::new(), BTreeMap::new());
         merge_nodes(&mut nodes, vec![node(Some(1000.0), None)], 0.5, &mut clocks);
         for (at_s, now) in [(3.5, 1003.0), (10.5, 1010.0)] {
