@@ -25,6 +25,7 @@ mod endpoint;
 mod query;
 
 pub use endpoint::{Endpoint, Url, check_file, check_text};
+pub use query::MailWay;
 pub(crate) use query::{api_query, check_api, check_tls, curl, mail_query};
 
 /// The name that stands for no credential.

@@ -56,9 +56,37 @@ macro_rules! mail_query {
             #[serde(default)]
             pub from: $crate::service::Vantage,
         }
+
+        impl $name {
+            /// How the server is to be addressed.
+            pub fn way(&self) -> $crate::service::MailWay<'_> {
+                $crate::service::MailWay {
+                    at: &self.$field,
+                    name: self.name.as_deref(),
+                    ca: self.ca.as_deref(),
+                    from: self.from,
+                    implicit: self.implicit,
+                }
+            }
+        }
     };
 }
 pub(crate) use mail_query;
+
+/// How a server of mail is to be addressed, whichever protocol it speaks.
+#[derive(Clone, Copy, Debug)]
+pub struct MailWay<'a> {
+    /// `host:port`.
+    pub at: &'a str,
+    /// The name that the certificate must hold; the host when there is none.
+    pub name: Option<&'a str>,
+    /// A file of the node with the certificates that are trusted.
+    pub ca: Option<&'a str>,
+    /// From where it is asked.
+    pub from: super::Vantage,
+    /// Whether TLS is spoken from the first byte.
+    pub implicit: bool,
+}
 
 /// Refuses what cannot address a service whose interface is HTTP.
 pub(crate) fn check_api(

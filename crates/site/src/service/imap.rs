@@ -5,7 +5,7 @@ use runproof_model::{Observed, Reason, ReasonKind};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::line::{Lines, imap_reply};
-use super::mail::{self, Found, Way};
+use super::mail::{self, Found};
 use super::{Desk, broken, closed};
 use crate::dial::Place;
 
@@ -14,14 +14,7 @@ pub(super) async fn collect(
     place: &Place,
     query: &ImapQuery,
 ) -> Result<Imap, Reason> {
-    let way = Way {
-        at: &query.imap,
-        name: query.name.as_deref(),
-        ca: query.ca.as_deref(),
-        from: query.from,
-        implicit: query.implicit,
-    };
-    match mail::look::<Words>(desk, place, &way).await? {
+    match mail::look::<Words>(desk, place, &query.way()).await? {
         Found::Closed(why) => closed(query, why),
         Found::Broken(reason) => Ok(broken(query, &reason)),
         Found::Seen(seen) => Ok(Imap {

@@ -1,7 +1,7 @@
 //! A server of mail, as far as it shows itself to strangers: what it offers before TLS and under it.
 
 use runproof_facts::kind::tls::{Before, Tls, TlsQuery};
-use runproof_facts::service::{Service, Vantage};
+use runproof_facts::service::{MailWay, Service, Vantage};
 use runproof_model::{Observed, Reason};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -30,16 +30,6 @@ pub(super) trait Words {
     ) -> Result<(), Reason>;
 }
 
-/// How a server is to be addressed.
-pub(super) struct Way<'a> {
-    pub at: &'a str,
-    pub name: Option<&'a str>,
-    pub ca: Option<&'a str>,
-    pub from: Vantage,
-    /// Whether TLS is spoken from the first byte.
-    pub implicit: bool,
-}
-
 /// What a server showed.
 pub(super) struct Seen {
     pub trouble: Observed<String>,
@@ -64,7 +54,7 @@ pub(super) enum Found {
 pub(super) async fn look<W: Words>(
     desk: &Desk<'_>,
     place: &Place,
-    way: &Way<'_>,
+    way: &MailWay<'_>,
 ) -> Result<Found, Reason> {
     let to = endpoint(way.at)?;
     let stream = match dial(place, way.from, &to).await {
@@ -93,7 +83,7 @@ pub(super) async fn look<W: Words>(
 async fn speak<W: Words>(
     desk: &Desk<'_>,
     place: &Place,
-    way: &Way<'_>,
+    way: &MailWay<'_>,
     name: &str,
     stream: Stream,
     seen: &mut Seen,
