@@ -28,7 +28,8 @@ exec $n sh -s "$2""#;
 const GRACE: u64 = 5;
 /// How long the killing may take.
 const KILL_TIME: Duration = Duration::from_secs(4);
-/// How long we wait before the one retry.
+/// How often a script is run again at most, and how long we wait before it.
+const RETRIES: usize = 2;
 const RETRY_PAUSE: Duration = Duration::from_millis(300);
 
 /// What every script says first: the mark, which is the only argument of the
@@ -78,6 +79,16 @@ pub(crate) struct Ended {
     pub began: bool,
 }
 
+impl Ended {
+    /// Whether the answer was lost on its way: a script of ours says its process number
+    /// before anything else, and an engine's command line told of a good end without a
+    /// word. The one of Incus 6.0 does that when a script ends within milliseconds on a
+    /// busy machine: the script ran, and its whole output is gone.
+    fn is_lost(&self) -> bool {
+        self.how == Ok(0) && self.output.out.is_empty()
+    }
+}
+
 /// The script as it is sent: it says its process number first.
 pub(crate) fn script(text: &str) -> Zeroizing<String> {
     let mut whole = Zeroizing::new(String::with_capacity(SAY_PID.len() + text.len()));
@@ -104,8 +115,9 @@ pub(crate) fn command(time: Duration, mark: &str) -> Vec<String> {
         .to_vec()
 }
 
-/// Runs `script` there, with one retry when the trouble may pass. One that says
-/// `last_words` at the end has ended well.
+/// Runs `script` there, again when the trouble may pass: once after what a second try may
+/// mend, twice after an answer that was lost. One that says `last_words` at the end has
+/// ended well.
 pub(crate) async fn run(
     there: &Reached<'_>,
     script: &str,
@@ -113,16 +125,19 @@ pub(crate) async fn run(
     limits: Limits,
     cancel: &CancellationToken,
 ) -> Ended {
-    let first = attempt(there, script, last_words, limits, cancel).await;
-    let again = matches!(&first.how, Err(trouble) if trouble.transient);
-    if !again {
-        return first;
+    let mut ended = attempt(there, script, last_words, limits, cancel).await;
+    for retry in 0..RETRIES {
+        let transient = matches!(&ended.how, Err(trouble) if trouble.transient);
+        if !(ended.is_lost() || transient && retry == 0) {
+            break;
+        }
+        tokio::select! {
+            () = cancel.cancelled() => break,
+            () = tokio::time::sleep(RETRY_PAUSE) => {}
+        }
+        ended = attempt(there, script, last_words, limits, cancel).await;
     }
-    tokio::select! {
-        () = cancel.cancelled() => return first,
-        () = tokio::time::sleep(RETRY_PAUSE) => {}
-    }
-    attempt(there, script, last_words, limits, cancel).await
+    ended
 }
 
 async fn attempt(

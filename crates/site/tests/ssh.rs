@@ -9,7 +9,9 @@
 
 mod common;
 
+use std::fs::Permissions;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -69,9 +71,11 @@ impl Server {
             at("sshd_config"),
             format!(
                 "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nPidFile none\nAuthorizedKeysFile {}\n\
-                 StrictModes no\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin yes\nMaxSessions 1\n",
+                 StrictModes no\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin yes\nMaxSessions 1\n\
+                 SetEnv PATH={}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n",
                 at("host"),
-                at("authorized")
+                at("authorized"),
+                at("bin")
             ),
         )
         .unwrap();
@@ -101,6 +105,15 @@ impl Server {
             std::thread::sleep(Duration::from_millis(50));
         }
         panic!("sshd does not listen");
+    }
+
+    /// Puts a script in the place of a program, for those who come in.
+    fn replace(&self, program: &str, script: &str) {
+        let bin = self.folder.0.join("bin");
+        std::fs::create_dir_all(&bin).unwrap();
+        let place = bin.join(program);
+        std::fs::write(&place, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&place, Permissions::from_mode(0o755)).unwrap();
     }
 
     fn options(&self) -> Options {
@@ -284,6 +297,56 @@ async fn a_lost_connection_is_made_again_once() {
     let second = session.gather(&wanted, &Silent, &cancel).await;
     assert_eq!(second.facts[0].fact[0], "0:ok\n", "{second:?}");
     session.close().await;
+}
+
+/// What the real `incus` does now and then on a busy machine: the script runs, its output is lost.
+#[rstest]
+#[case::twice(2, true)]
+#[case::always(99, false)]
+#[tokio::test]
+async fn an_answer_of_which_incus_lost_every_word_is_asked_for_again(
+    #[case] lost: usize,
+    #[case] answered: bool,
+) {
+    if !Engine::Incus.ready() {
+        return;
+    }
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let node = Node::start(Engine::Incus);
+    server.replace(
+        "incus",
+        &format!(
+            "real=/usr/bin/incus; case $1 in exec) ;; *) exec $real \"$@\";; esac\n\
+             case \"$*\" in */dev/tcp*) kind=dial;; *) kind=script;; esac\n\
+             echo >>\"$0.$kind\"; [ \"$(wc -l <\"$0.$kind\")\" -gt {lost} ] || exec >/dev/null 2>&1\n\
+             exec $real \"$@\""
+        ),
+    );
+    let site = site(
+        json!({ "engine": "incus", "ssh": "testhost" }),
+        json!({ "system": node.name }),
+    );
+    let session = Session::open(&site, server.options()).await.unwrap();
+    let wanted = [
+        look("system", vec![sh("echo ok")]),
+        service("system", &json!({ "ssh": "127.0.0.1:1" })),
+    ];
+    let gathered = session
+        .gather(&wanted, &Silent, &CancellationToken::new())
+        .await;
+    session.close().await;
+    let [script, port] = gathered.facts.as_slice() else {
+        panic!("{:?}", gathered.facts)
+    };
+    if answered {
+        assert_eq!(script.fact[0], "0:ok\n");
+        assert_eq!(port.fact["reachable"], false, "{}", port.fact);
+    } else {
+        assert_eq!(reason(&script.fact[0]), "garbled");
+        assert_eq!(reason(&port.fact), "failed", "{}", port.fact);
+    }
 }
 
 #[tokio::test]

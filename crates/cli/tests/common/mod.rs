@@ -161,6 +161,8 @@ impl TestSite {
 
     fn by_shell(&self, shell: &str, role: &str, script: &str) -> String {
         let words = self.engine.exec(&self.node(role));
+        // The command line of Incus loses the output of what ends within milliseconds.
+        let whole = format!("trap 'sleep 0.05' EXIT\n{script}");
         let mut child = Command::new(&words[0])
             .args(&words[1..])
             .args([shell, "-eu", "-s"])
@@ -173,7 +175,7 @@ impl TestSite {
             .stdin
             .take()
             .unwrap()
-            .write_all(script.as_bytes())
+            .write_all(whole.as_bytes())
             .unwrap();
         let output = child.wait_with_output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -56,8 +56,32 @@ const BUFFER: usize = 64 << 10;
 /// What the node says about the port, once.
 type Verdict = Result<(), NoStream>;
 
+/// How often a shell whose every word was lost is started again.
+const RETRIES: usize = 2;
+
 /// Opens a port from there.
 pub(super) async fn open(place: Place, to: &Endpoint) -> Result<DuplexStream, NoStream> {
+    let mut opened = attempt(place.clone(), to).await;
+    for _ in 0..RETRIES {
+        // An engine's command line may lose all that a program said which ends within
+        // milliseconds, and that is how a refused port ends.
+        if !matches!(&opened, Err(why) if *why == wordless()) {
+            break;
+        }
+        opened = attempt(place.clone(), to).await;
+    }
+    opened
+}
+
+/// What is to be said when the shell ended without a word.
+fn wordless() -> NoStream {
+    NoStream::Untried(Reason::new(
+        ReasonKind::Failed,
+        "the shell in the node ended without a word",
+    ))
+}
+
+async fn attempt(place: Place, to: &Endpoint) -> Result<DuplexStream, NoStream> {
     let mark = format!("runproof-{}", random::word()?);
     let words = [
         "sh",
@@ -163,6 +187,9 @@ impl Head {
         let error = String::from_utf8_lossy(&self.error);
         let text = String::from_utf8_lossy(&self.text);
         let said = if error.trim().is_empty() { text } else { error };
+        if said.trim().is_empty() {
+            return wordless();
+        }
         NoStream::Untried(Trouble::refusal(said.trim()).reason)
     }
 }

@@ -162,15 +162,14 @@ impl Node {
 
     /// A command on the node, by another way than the one under test.
     pub fn sh(&self, text: &str) -> String {
-        self.bash(&["bash", "-c", text])
-    }
-
-    fn bash(&self, words: &[&str]) -> String {
         let mut line = vec!["exec", self.name.as_str()];
+        let mut text = text.to_owned();
         if self.engine == Engine::Incus {
             line.push("--");
+            // Its command line loses the output of what ends within milliseconds.
+            text.insert_str(0, "trap 'sleep 0.05' EXIT\n");
         }
-        line.extend(words);
+        line.extend(["bash", "-c", &text]);
         let output = run(self.engine.name(), &line).unwrap();
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
