@@ -91,6 +91,9 @@ pub enum Batch {
     /// Not at all: one of them may hang where the others do not.
     #[default]
     Alone,
+    /// Not at all, and the script's own shell runs it: its text takes no words, ends no shell,
+    /// and leaves no variable behind.
+    InPlace,
     /// The text is run for each in turn, in one shell and one time limit.
     Each,
     /// The text is run once with the arguments of all; its output has a block for

@@ -32,7 +32,8 @@ pub(crate) fn opened(ask: &Ask) -> Option<&str> {
 }
 
 /// The shell text of the section; `limit` stands before each program that it starts.
-/// A record is a line of the look's number and the path.
+/// A record is a line of the look's number and the path, and the path stays in the
+/// [variable](end_of) of the look.
 pub(crate) fn text(asks: &[Ask], limit: &str) -> String {
     let mut words = String::new();
     for (index, ask) in asks.iter().enumerate() {
@@ -45,9 +46,15 @@ pub(crate) fn text(asks: &[Ask], limit: &str) -> String {
     }
     format!(
         "b {SECTION}\nfor q in{words}; do p=${{q#*:}}; t=$p; while [ -n \"$t\" ]; do \
-         if [ -L \"$t\" ]; then printf '%s ' \"${{q%%:*}}\"; {limit}readlink -f -- \"$p\" 2>/dev/null || echo; break; fi; \
+         if [ -L \"$t\" ]; then t=$({limit}readlink -f -- \"$p\" 2>/dev/null); \
+         printf '%s %s\\n' \"${{q%%:*}}\" \"$t\"; eval \"K${{q%%:*}}=\\$t\"; break; fi; \
          t=${{t%/*}}; done; done </dev/null\ne {SECTION} 0\n"
     )
+}
+
+/// The variable of the script that holds where the path of look `index` leads, when it leads elsewhere.
+pub(crate) fn end_of(index: usize) -> String {
+    format!("K{index}")
 }
 
 /// What the section says; without it nothing is known of any path.

@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use runproof_model::{Observed, Reason, ReasonKind};
 
 use crate::answer::Answers;
-use crate::ask::{Ask, Command};
+use crate::ask::{Ask, Batch, Command};
 use crate::reads;
 
 use stat::Stat;
@@ -32,9 +32,9 @@ const CAP_SYS_PTRACE: u32 = 19;
 
 /// `N` and `P` are the script's: the clock, and the process that started when it was read.
 const TABLE: &str = r#"printf '%s %s\n' "${N:-$(date +%s.%N)}" "${P:-self}"
-exec 3>&1
-e=$(exec head -v -c 65536 /proc/self/stat /proc/self/status /proc/self/mountinfo /etc/passwd /proc/[0-9]*/stat /proc/[0-9]*/status /proc/[0-9]*/cgroup 2>&1 >&3)
-printf '\n==> errors <==\n%s\n\n==> end <==\n' "$e""#;
+{ m=$(exec head -v -c 65536 /proc/self/stat /proc/self/status /proc/self/mountinfo /etc/passwd /proc/[0-9]*/stat /proc/[0-9]*/status /proc/[0-9]*/cgroup 2>&1 >&3); } 3>&1
+printf '\n==> errors <==\n%s\n\n==> end <==\n' "$m"
+unset -v m"#;
 
 /// What is read again at the end tells a process that has ended since, or is about to, from one
 /// that hides its program. One that an engine is just bringing into the node hides it until it
@@ -104,7 +104,7 @@ pub fn asks(parts: &[Part]) -> Vec<Ask> {
 fn table() -> Ask {
     Ask::Run(Command {
         cap: 16 << 20,
-        ..Command::new("processes", TABLE)
+        ..Command::new("processes", TABLE).batch(Batch::InPlace)
     })
 }
 

@@ -408,6 +408,7 @@ fn the_page_about_the_footprint_is_that_of_the_code() {
     for (name, command) in commands() {
         let together = match command.batch {
             Batch::Alone => "a process of its own",
+            Batch::InPlace => "the shell of the script",
             Batch::Each => "one process, in turn for each of its sort",
             Batch::Blocks | Batch::Lines => "one process for all of its sort",
         };

@@ -91,8 +91,9 @@ impl Door {
         })
     }
 
-    /// Enters. A socket that does not answer leaves the command line.
+    /// Enters: the machine, and its engine. A socket that does not answer leaves the command line.
     pub async fn enter(&self) -> Result<Option<Box<dyn Backend>>, Trouble> {
+        self.host.enter().await?;
         let (socket, cli) = match &self.entry {
             Entry::None => return Ok(None),
             Entry::Cli(cli) => return Ok(Some(Box::new(cli.clone()))),
@@ -104,11 +105,6 @@ impl Door {
             (Err(_), Some(cli)) => Ok(Some(Box::new(cli.clone()))),
             (Err(trouble), None) => Err(trouble),
         }
-    }
-
-    /// Whether entering spoke to the engine through its socket, or fell back on its command line.
-    pub fn by_its_socket(&self) -> bool {
-        matches!(self.entry, Entry::Socket(..))
     }
 
     async fn by_socket(&self, socket: PathBuf) -> Result<Box<dyn Backend>, Trouble> {

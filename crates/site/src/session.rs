@@ -136,14 +136,15 @@ impl Session {
         let mut images = OnceCell::new();
         if let Some(engine) = &engine {
             // Both are questions to the engine alone, so they go at once; the host name is judged first.
-            // An engine that was spoken to through its socket is there; what it lists is then
-            // needed now only where it tells whether this is the right site.
-            let needed = site.identity.subnet.is_some() || !door.by_its_socket();
+            // What it lists is needed now only where it tells whether this is the right site: who
+            // would wait for it waits some 80 ms behind ssh, and every look says as well
+            // that the engine cannot be asked.
+            let addresses = site.identity.subnet.is_some();
             let (hostname, listed) = tokio::join!(
                 identity::check_hostname(site, &door.host, Some(engine.as_ref())),
                 async {
-                    if needed {
-                        Some(engine.list(site.identity.subnet.is_some()).await)
+                    if addresses {
+                        Some(engine.list(addresses).await)
                     } else {
                         None
                     }

@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 
 use crate::answer::NOT_REGULAR;
 use crate::ask::{Ask, Batch, Command, End};
+use crate::link;
 use crate::quote::sh;
 
 use super::STAT;
@@ -94,7 +95,7 @@ fn sort(ask: &Ask) -> Option<Sort> {
     match ask {
         Ask::Stat { .. } | Ask::Read { .. } | Ask::List { .. } => Some(Sort::Files),
         Ask::Run(Command {
-            batch: Batch::Alone,
+            batch: Batch::Alone | Batch::InPlace,
             ..
         })
         | Ask::Slice { .. }
@@ -241,7 +242,7 @@ fn members<'a>(
 pub(super) fn whole(shared: &Shared, asks: &[Ask]) -> String {
     let name = shared.name().unwrap_or_default();
     let inner = inner(shared, asks);
-    format!("F='{STAT}'\n{inner}b {name}; e {name} 0\nset --; unset F L a i r x\n")
+    format!("F='{STAT}'\n{inner}b {name}; e {name} 0\nset --; unset F J L a i r x\n")
 }
 
 /// The looks in a shell of their own under one time limit and cap; it leaves no variable behind.
@@ -264,22 +265,32 @@ pub(super) fn guarded(shared: &Shared, asks: &[Ask]) -> String {
     format!("H=; [ -z \"$Z\" ] || H=\"timeout {FILES_SECONDS}\"\n{run}\nb {name}\ne {name} $r\n")
 }
 
-fn files<'a>(members: impl Iterator<Item = (usize, &'a Ask)>, common: &str) -> String {
+fn files<'a>(members: impl Iterator<Item = (usize, &'a Ask)> + Clone, common: &str) -> String {
+    let opened: HashMap<&str, usize> = members
+        .clone()
+        .filter_map(|(index, ask)| Some((link::opened(ask)?, index)))
+        .collect();
     let mut text = String::from(MARKS);
     text.push_str(STAT_ONE);
     text.push_str(LIST);
     let _ = writeln!(
         text,
-        "h() {{ o \"$1\"; if [ -e \"$4\" ] && [ ! -f \"$4\" ]; then r={NOT_REGULAR}; else \"$2\" -c \"$3\" -- \"$4\" 2>&1; r=$?; fi; c \"$1\" $r; }}\nset --"
+        "h() {{ o \"$1\"; if [ -e \"$4\" ] && [ ! -f \"$4\" ]; then r={NOT_REGULAR}; else \"$2\" -c \"$3\" -- \"$4\" 2>&1; r=$?; fi; c \"$1\" $r; }}\nset --; J=$L"
     );
     for (index, ask) in members {
         match ask {
-            // What is there is looked at in one go with all others, and once more where links lead.
+            // What is there is looked at in one go with all others, and once more where links
+            // lead; where somebody asked already where that is, in the same go.
             Ask::Stat { path } => {
+                let end = opened.get(path.as_str()).map(|index| {
+                    let end = link::end_of(*index);
+                    format!("; [ -z \"${end}\" ] || [ ! -L \"$x\" ] || {{ set -- \"$@\" \"${end}\"; J=\"$J$x$L\"; }}; unset {end}")
+                });
                 let _ = writeln!(
                     text,
-                    "x={}; if [ -e \"$x\" ]; then set -- \"$@\" \"$x\"; else s {index} \"$x\"; fi",
-                    sh(path)
+                    "x={}; if [ -e \"$x\" ]; then set -- \"$@\" \"$x\"{}; else s {index} \"$x\"; fi",
+                    sh(path),
+                    end.unwrap_or_default()
                 );
             }
             Ask::Read { path, cap, end } => {
@@ -302,7 +313,7 @@ fn files<'a>(members: impl Iterator<Item = (usize, &'a Ask)>, common: &str) -> S
     let _ = writeln!(
         text,
         "[ $# = 0 ] || {{ o {common}; stat -c \"$F%n\" -- \"$@\" 2>&1; c {common} $?; }}\n\
-         for x do shift; [ ! -L \"$x\" ] || set -- \"$@\" \"$x\"; done\n\
+         for x do shift; [ ! -L \"$x\" ] || case $J in *\"$L$x$L\"*) ;; *) set -- \"$@\" \"$x\" ;; esac; done\n\
          [ $# = 0 ] || {{ o led-{common}; stat -L -c \"$F%n\" -- \"$@\" 2>&1; c led-{common} $?; }}"
     );
     text

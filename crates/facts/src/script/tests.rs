@@ -457,6 +457,59 @@ fn metadata_of_many_paths_is_one_process_and_links_keep_their_two_sides() {
     }
 }
 
+#[test]
+fn a_link_that_is_also_read_is_followed_once_and_tells_the_same() {
+    let folder = Folder::new("followed");
+    folder.file("plain", "12345");
+    std::fs::create_dir(folder.0.join("deep")).unwrap();
+    folder.file("deep/in", "123");
+    for (to, name) in [
+        ("plain", "link"),
+        ("nowhere", "dangling"),
+        ("deep", "folder"),
+        ("deep", "it's \"strange\" $HOME `x`"),
+    ] {
+        std::os::unix::fs::symlink(to, folder.path(name)).unwrap();
+    }
+    // A program that tells of each time it is started.
+    let programs = Folder::new("followed-programs");
+    programs.program(
+        "stat",
+        &format!(
+            "#!/bin/sh\necho \"$*\" >>{}/called\nexec /usr/bin/stat \"$@\"\n",
+            programs.0.display()
+        ),
+    );
+    let asks: Vec<Ask> = [
+        "link",
+        "dangling",
+        "folder/in",
+        "it's \"strange\" $HOME `x`",
+        "plain",
+    ]
+    .iter()
+    .flat_map(|name| [Ask::stat(folder.path(name)), Ask::read(folder.path(name))])
+    .collect();
+    let told = |guard: Guard, shell: &mut Process| {
+        let output = run_guarded(shell, &asks, guard);
+        asks.iter()
+            .map(|ask| format!("{:?}", output.answers.stat(ask)))
+            .collect::<Vec<_>>()
+    };
+    let mut shell = Process::new("sh");
+    programs.first_in_path(&mut shell);
+    let whole = told(Guard::Whole, &mut shell);
+    assert!(whole[0].contains("size: 5"), "{}", whole[0]);
+    assert_eq!(whole, told(Guard::Each, &mut Process::new("sh")));
+    // All paths and the ends of links in one go; the link that leads nowhere by itself.
+    let called = std::fs::read_to_string(programs.path("called")).unwrap();
+    assert_eq!(called.lines().count(), 3, "{called}");
+    let applets = Folder::new("followed-applets");
+    if let Some(mut shell) = busybox(&applets) {
+        assert_eq!(whole, told(Guard::Whole, &mut shell));
+    }
+}
+
 fn together(batch: crate::Batch, text: &'static str, args: &[&str]) -> Vec<Ask> {
     let ask = |arg: &&str| {
         Ask::Run(crate::Command {

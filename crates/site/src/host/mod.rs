@@ -62,6 +62,14 @@ impl Host {
         matches!(self.0, Way::Here)
     }
 
+    /// Makes the connection, when there is one to make.
+    pub async fn enter(&self) -> Result<(), Trouble> {
+        match &self.0 {
+            Way::Here => Ok(()),
+            Way::Ssh(ssh) => ssh.enter().await,
+        }
+    }
+
     /// Runs a program there.
     pub async fn run(
         &self,

@@ -40,22 +40,25 @@ const LINE_CAP: usize = 16 << 10;
 /// How many pieces of one command may wait.
 const WAITING: usize = 64;
 
-/// What the remote shell is given first. `f` frames at most `$2` bytes of standard
+/// How many bytes a line of `base64 -w 3000` holds.
+const LINE_BYTES: u64 = 2250;
+
+/// What the remote shell is given first. `f` frames at most `$2` lines of standard
 /// input as output of command `$1`; `g` first sends the process number that a
-/// script of ours says, so that it does not wait in the buffers of `head` and
-/// `base64`; `c` closes a command.
+/// script of ours says, so that it does not wait in the buffer of `base64`; `c`
+/// closes a command.
 const PRELUDE: &str = r#"
 LC_ALL=C; export LC_ALL
 PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin"; export PATH
 exec 4>&1
 trap 'trap "" TERM; kill -TERM 0' EXIT
-f() { head -c "$2" | base64 -w 3000 | awk -v p="$B $1 o" '{ print p, $0; fflush() }' >&4; }
-g() { i=$1; n=$2; set -f; set -- $(dd bs=64 count=1 iflag=fullblock 2>/dev/null | tr -d '\000')
+f() { base64 -w 3000 | awk -v p="$B $1 o" -v n="$2" '{ print p, $0; fflush() } NR >= n { exit }' >&4; }
+g() { i=$1; n=$2; set -f; { set -- $(dd bs=64 count=1 iflag=fullblock 2>/dev/null); } 2>/dev/null
 printf '%s %s p %s %s\n' "$B" "$i" "$1" "$2" >&4; f "$i" "$n"; }
 c() { n='
 '; r=${2##*"$n"}; e=${2%"$n"*}; [ -z "$e" ] || e=$(printf %s "$e" | base64 -w 0)
 printf '%s %s x %s %s\n' "$B" "$1" "$r" "$e" >&4; }
-for t in base64 awk dd head tail tr; do command -v $t >/dev/null || m="$m $t"; done
+for t in base64 awk dd tail; do command -v $t >/dev/null || m="$m $t"; done
 printf '%s hello %s\n' "$B" "$m" >&4
 "#;
 
@@ -221,14 +224,15 @@ fn shell_line(
     let text = Zeroizing::new(sh(stdin));
     let frame = if script { 'g' } else { 'f' };
     let words: Vec<String> = words.iter().map(|word| sh(word)).collect();
-    let cap = cap.saturating_add(1);
+    // One byte more than is taken shows that there is more.
+    let lines = (cap / LINE_BYTES).saturating_add(1);
     let mut line = Zeroizing::new(String::with_capacity(text.len() + 512));
     line.push_str("{ e=$( { { printf %s ");
     line.push_str(&text);
     line.push_str(" | ");
     line.push_str(&words.join(" "));
     line.push_str(&format!(
-        " 4>&-; printf '\\n%s' $? >&2; }} | {frame} {id} {cap}; }} 2>&1 | tail -c 2000 ); c {id} \"$e\"; }} &\n"
+        " 4>&-; printf '\\n%s' $? >&2; }} | {frame} {id} {lines}; }} 2>&1 | tail -c 2000 ); c {id} \"$e\"; }} &\n"
     ));
     Ok(line)
 }

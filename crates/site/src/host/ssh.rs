@@ -120,6 +120,11 @@ impl Ssh {
         self.client(&format!("exec {}", words.join(" ")))
     }
 
+    /// Makes the connection, when it is not open.
+    pub async fn enter(&self) -> Result<(), Trouble> {
+        self.mux().await.map(drop)
+    }
+
     async fn mux(&self) -> Result<Arc<Mux>, Trouble> {
         let mut connection = self.connection.lock().await;
         if let Some(open) = &*connection

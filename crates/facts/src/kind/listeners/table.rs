@@ -5,31 +5,32 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use runproof_model::{Reason, ReasonKind};
 
-use crate::ask::{Ask, Command};
+use crate::ask::{Ask, Batch, Command};
 
-/// The sockets that wait. `ss` asks the kernel for these alone, where its tables in `/proc`
-/// go through every bucket of all connections, which costs milliseconds. What `ss` says is
-/// taken when it is sockets and nothing else. It says nothing where there is no socket and
-/// where it could not ask, so that is believed only when the kernel counts none.
-pub(super) const TABLES: &str = r#"s=$(exec ss -Hltune 2>&1) || s=x
-n=
-case "
-$s" in
-*"
-"[!tu]*) ;;
-"
-")
-  if [ -r /proc/net/sockstat ] && { [ -r /proc/net/sockstat6 ] || [ ! -e /proc/net/if_inet6 ]; }; then
-    while read -r k _ v _; do case $k in TCP: | UDP:) n=$n$v ;; esac; done </proc/net/sockstat
-    [ ! -r /proc/net/sockstat6 ] || while read -r k _ v _; do case $k in TCP6: | UDP6:) n=$n$v ;; esac; done </proc/net/sockstat6
-  fi ;;
-*) n=0 ;;
-esac
+/// The sockets that wait. Where the kernel counts no socket there is none, and nobody is
+/// asked. `ss` asks the kernel for these alone, where its tables in `/proc` go through every
+/// bucket of all connections, which costs milliseconds. What `ss` says is taken when it is
+/// sockets and nothing else: it says nothing where none waits and where it could not ask.
+pub(super) const TABLES: &str = r#"n=
+if [ -r /proc/net/sockstat ] && { [ -r /proc/net/sockstat6 ] || [ ! -e /proc/net/if_inet6 ]; }; then
+  while read -r k _ v _; do case $k in TCP: | UDP:) n=$n$v ;; esac; done </proc/net/sockstat
+  [ ! -r /proc/net/sockstat6 ] || while read -r k _ v _; do case $k in TCP6: | UDP6:) n=$n$v ;; esac; done </proc/net/sockstat6
+fi
 case $n in
-0 | 00 | 0000) printf '==> ss <==\n%s\n' "$s" ;;
-*) head -v -c 8388608 /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6 2>&1 ;;
+00 | 0000) printf '==> none <==\n' ;;
+*)
+  s=$(exec ss -Hltune 2>&1) || s=x
+  case "
+$s" in
+  *"
+"[!tu]* | "
+") head -v -c 8388608 /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6 2>&1 ;;
+  *) printf '==> ss <==\n%s\n' "$s" ;;
+  esac
+  ;;
 esac
-printf '\n==> end <==\n'"#;
+printf '\n==> end <==\n'
+unset -v n s k v"#;
 
 /// The most bytes that are taken of one table; the text above says the same.
 pub(super) const TABLE_CAP: usize = 8_388_608;
@@ -45,7 +46,7 @@ const UNCONNECTED: u8 = 0x07;
 pub(super) fn ask() -> Ask {
     Ask::Run(Command {
         cap: 40 << 20,
-        ..Command::new("sockets", TABLES)
+        ..Command::new("sockets", TABLES).batch(Batch::InPlace)
     })
 }
 
@@ -120,7 +121,10 @@ pub(super) fn entries(out: &str) -> Result<Vec<Entry>, Reason> {
         }
     }
     let complete = |parts: &[&str]| parts.iter().all(|part| seen.contains(part));
-    if complete(&["ss", "end"]) || complete(&["/proc/net/tcp", "/proc/net/udp", "end"]) {
+    if complete(&["none", "end"])
+        || complete(&["ss", "end"])
+        || complete(&["/proc/net/tcp", "/proc/net/udp", "end"])
+    {
         Ok(entries)
     } else {
         Err(garbled("a part is missing"))

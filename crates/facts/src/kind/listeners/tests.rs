@@ -228,7 +228,16 @@ fn a_kernel_without_ipv6_has_fewer_tables() {
     assert!(entries(text).unwrap().is_empty());
 }
 
+#[test]
+fn where_the_kernel_counts_no_socket_there_is_none() {
+    assert_eq!(
+        entries("==> none <==\n\n==> end <==\n").as_deref(),
+        Ok([].as_slice())
+    );
+}
+
 #[rstest]
+#[case::no_end("==> none <==\n")]
 #[case::cut("==> /proc/net/tcp <==\n")]
 #[case::refused(
     "head: cannot open '/proc/net/tcp' for reading: Permission denied\n==> /proc/net/udp <==\n==> end <==\n"
