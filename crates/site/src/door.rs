@@ -91,7 +91,9 @@ impl Door {
         })
     }
 
-    /// Enters: the machine, and its engine. A socket that does not answer leaves the command line.
+    /// Enters: the machine, and its engine. A socket of Docker that does not answer leaves the
+    /// command line; the one of Incus was opened when it was chosen, and its command line would
+    /// ask at the same.
     pub async fn enter(&self) -> Result<Option<Box<dyn Backend>>, Trouble> {
         self.host.enter().await?;
         let (socket, cli) = match &self.entry {
@@ -111,9 +113,7 @@ impl Door {
         if self.engine == Engine::Docker {
             return Ok(Box::new(Docker::connect(socket).await?));
         }
-        let incus = self.incus(socket);
-        incus.hostname().await?;
-        Ok(Box::new(incus))
+        Ok(Box::new(self.incus(socket)))
     }
 
     fn incus(&self, socket: PathBuf) -> Incus {
