@@ -1,0 +1,307 @@
+//! Putting a fault in: written down, watched, done, and its effect verified.
+
+use std::path::Path;
+use std::time::Duration;
+
+use runproof_lab::{LabNode, LabSite, Said};
+
+use crate::act::Act;
+use crate::error::FaultError;
+use crate::fault::Fault;
+use crate::journal::{Event, Journal, Undo, UndoAct};
+use crate::lease::Lease;
+use crate::machine;
+use crate::undo::{self, Healed};
+use crate::watchdog::{self, Watchdog};
+
+/// How long a text of an act may take.
+pub(crate) const ACT_TIME: Duration = Duration::from_secs(90);
+/// How long an effect may take to show.
+const EFFECT_TRIES: u32 = 40;
+const EFFECT_PAUSE: Duration = Duration::from_millis(250);
+
+/// A fault that is in. It ends by [`Held::undo`] or [`Held::hold`]; when it is dropped, or its
+/// process dies, the watchdog undoes it.
+#[derive(Debug)]
+pub struct Held {
+    lab: LabSite,
+    journal: Journal,
+    undo: Undo,
+    watchdog: Watchdog,
+    lease: Lease,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug)]
+pub struct Order<'a> {
+    /// The scenario's name.
+    pub scenario: &'a str,
+    /// The role of the node, where the fault names none itself.
+    pub role: &'a str,
+    /// The fault.
+    pub fault: &'a Fault,
+    /// The program that stands as watchdog when it is called with `watchdog LAB`.
+    pub program: &'a Path,
+    /// When the watchdog undoes it, whoever is still at work.
+    pub deadline: Duration,
+}
+
+/// Puts a fault into a lab.
+///
+/// # Errors
+/// [`FaultError::Refused`] before anything was changed; every other error after what was done was undone.
+pub async fn inject(lab: LabSite, order: Order<'_>) -> Result<Held, FaultError> {
+    let folder = lab.folder().to_owned();
+    let Some(lease) = Lease::take(&folder)? else {
+        return Err(FaultError::Refused(format!(
+            "another drill is at work on the lab {}",
+            lab.name()
+        )));
+    };
+    if !Journal::read(&folder)?.is_empty() {
+        return Err(FaultError::Refused(format!(
+            "the lab {} has a fault in it already; `runproof recover {}` undoes it",
+            lab.name(),
+            lab.name()
+        )));
+    }
+    let (acts, settle) = order.fault.acts(&lab)?;
+    let id = machine::random()?;
+    let mut undo = Undo {
+        id: id.clone(),
+        scenario: order.scenario.to_owned(),
+        pid: std::process::id(),
+        pid_started: machine::started(std::process::id()).unwrap_or_default(),
+        boot: machine::boot(),
+        deadline: machine::now() + i64::try_from(order.deadline.as_secs()).unwrap_or(i64::MAX / 2),
+        acts: Vec::new(),
+        settle,
+    };
+    for (number, act) in acts.iter().enumerate() {
+        let role = act
+            .on
+            .as_deref()
+            .or(order.fault.on.as_deref())
+            .unwrap_or(order.role);
+        let node = lab.node(role).ok_or_else(|| {
+            FaultError::Refused(format!("the lab {} has no node {role}", lab.name()))
+        })?;
+        let needs = lab
+            .run(node, &text(&id, number, &act.needs), ACT_TIME)
+            .await?;
+        if needs.code != 0 {
+            return Err(FaultError::Refused(why(&act.words, &needs)));
+        }
+        let before = state(&lab, node, &text(&id, number, &act.state))
+            .await?
+            .map_err(FaultError::Refused)?;
+        undo.acts.push(UndoAct {
+            role: role.to_owned(),
+            node: node.id().to_owned(),
+            words: act.words.clone(),
+            state: text(&id, number, &act.state),
+            before,
+            restore: text(&id, number, &act.restore),
+        });
+    }
+    let mut journal = Journal::open(&folder)?;
+    journal.write(Event::Begin(Box::new(undo.clone())))?;
+    let watchdog = watchdog::arm(lab.name(), order.program)?;
+    let mut held = Held {
+        lab,
+        journal,
+        undo,
+        watchdog,
+        lease,
+    };
+    match held.act(&acts).await {
+        Ok(()) => Ok(held),
+        Err(error) => {
+            held.undo().await?;
+            Err(error)
+        }
+    }
+}
+
+impl Held {
+    /// Keeps, does and verifies, act after act; then lets all of it take hold.
+    async fn act(&mut self, acts: &[Act]) -> Result<(), FaultError> {
+        let id = self.undo.id.clone();
+        for (number, act) in acts.iter().enumerate() {
+            let node = self.node(number)?;
+            let keep = format!("mkdir -p -m 700 \"$KEPT\" && {{ {}\n}} && sync", act.keep);
+            self.must(&node, &text(&id, number, &keep), &act.words)
+                .await?;
+            self.journal.write(Event::Doing {
+                id: id.clone(),
+                act: number,
+            })?;
+            self.must(&node, &text(&id, number, &act.inject), &act.words)
+                .await?;
+            reached("injected");
+            let state = self.state(number).await?;
+            self.journal.write(Event::Done {
+                id: id.clone(),
+                act: number,
+                state,
+            })?;
+        }
+        self.settle().await?;
+        for (number, act) in acts.iter().enumerate() {
+            let node = self.node(number)?;
+            let effect = text(&id, number, &act.effect);
+            let mut tries = 0;
+            while self.lab.run(&node, &effect, ACT_TIME).await?.code != 0 {
+                tries += 1;
+                if tries == EFFECT_TRIES {
+                    return Err(FaultError::Unviable(act.words.clone()));
+                }
+                tokio::time::sleep(EFFECT_PAUSE).await;
+            }
+        }
+        // What settled it may have changed it once more, as a program that writes its file again.
+        self.seen().await
+    }
+
+    /// The lab.
+    pub fn lab(&self) -> &LabSite {
+        &self.lab
+    }
+
+    /// What was done, in words, with the role of each node.
+    pub fn words(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.undo
+            .acts
+            .iter()
+            .map(|act| (act.role.as_str(), act.words.as_str()))
+    }
+
+    /// Runs the documented commands of a fix in a node, each as written by a shell of its own.
+    ///
+    /// # Errors
+    /// When the node is another one by now. A command that fails is an answer, not an error.
+    pub async fn fix(&mut self, role: &str, commands: &[String]) -> Result<Vec<Said>, FaultError> {
+        let node = self.lab.node(role).cloned().ok_or_else(|| {
+            FaultError::Refused(format!("the lab {} has no node {role}", self.lab.name()))
+        })?;
+        let mut said = Vec::new();
+        for command in commands {
+            said.push(self.lab.run(&node, command, ACT_TIME).await?);
+        }
+        self.seen().await?;
+        Ok(said)
+    }
+
+    /// Writes down the states in which everything is now: all of them may be put back.
+    async fn seen(&mut self) -> Result<(), FaultError> {
+        let mut states = Vec::new();
+        for number in 0..self.undo.acts.len() {
+            states.push(self.state(number).await?);
+        }
+        self.journal.write(Event::Fixed {
+            id: self.undo.id.clone(),
+            states,
+        })
+    }
+
+    async fn settle(&self) -> Result<(), FaultError> {
+        if self.undo.settle.is_empty() {
+            return Ok(());
+        }
+        for node in undo::nodes(&self.lab, &self.undo)? {
+            self.must(node, &self.undo.settle, "settling").await?;
+        }
+        Ok(())
+    }
+
+    fn node(&self, number: usize) -> Result<LabNode, FaultError> {
+        let role = self.undo.acts.get(number).map_or("", |act| &act.role);
+        self.lab
+            .node(role)
+            .cloned()
+            .ok_or_else(|| FaultError::Refused(format!("no node {role}")))
+    }
+
+    async fn state(&self, number: usize) -> Result<String, FaultError> {
+        let node = self.node(number)?;
+        let text = self.undo.acts.get(number).map_or("", |act| &act.state);
+        state(&self.lab, &node, text)
+            .await?
+            .map_err(FaultError::NotRestored)
+    }
+
+    async fn must(&self, node: &LabNode, text: &str, words: &str) -> Result<(), FaultError> {
+        let said = self.lab.run(node, text, ACT_TIME).await?;
+        if said.code == 0 {
+            Ok(())
+        } else {
+            Err(FaultError::Unviable(why(words, &said)))
+        }
+    }
+
+    /// Leaves the fault in, in the open: no watchdog undoes it, `drill --undo` and `recover` do.
+    ///
+    /// # Errors
+    /// When it cannot be written down; the watchdog undoes it then.
+    pub fn hold(mut self) -> Result<(), FaultError> {
+        self.journal.write(Event::Hold {
+            id: self.undo.id.clone(),
+        })?;
+        drop(self.lease);
+        self.watchdog.leave();
+        Ok(())
+    }
+
+    /// Puts everything back by its state; a node where that cannot be done is made anew.
+    ///
+    /// # Errors
+    /// When a node cannot even be made anew.
+    pub async fn undo(self) -> Result<Healed, FaultError> {
+        let Self {
+            lab,
+            journal,
+            watchdog,
+            lease,
+            ..
+        } = self;
+        drop(journal);
+        let healed = undo::undo_all(lab, true).await?;
+        drop(lease);
+        watchdog.leave();
+        Ok(healed)
+    }
+}
+
+/// A text of act `number` of fault `id`, with its folder.
+fn text(id: &str, number: usize, text: &str) -> String {
+    Act::in_folder(&format!("{id}/{number}"), text)
+}
+
+/// The digest of the state that a text tells; or why it tells none.
+pub(crate) async fn state(
+    lab: &LabSite,
+    node: &LabNode,
+    text: &str,
+) -> Result<Result<String, String>, FaultError> {
+    let said = lab.run(node, text, ACT_TIME).await?;
+    Ok(if said.code == 0 {
+        Ok(Act::digest(&said.out))
+    } else {
+        Err(why("looking at the state", &said))
+    })
+}
+
+fn why(words: &str, said: &Said) -> String {
+    let error = said.error.lines().last().unwrap_or_default();
+    format!("{words}: exit {}: {error}", said.code)
+}
+
+/// A place at which a test may end the process, as a kill would.
+pub(crate) fn reached(step: &str) {
+    #[cfg(debug_assertions)]
+    if std::env::var_os("RUNPROOF_TEST_DIE_AT").is_some_and(|at| at == step) {
+        machine::die();
+    }
+    #[cfg(not(debug_assertions))]
+    let _ = step;
+}

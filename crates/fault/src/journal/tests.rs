@@ -1,0 +1,139 @@
+use super::*;
+use proptest::prelude::*;
+use rstest::rstest;
+
+fn begin(id: &str) -> Event {
+    Event::Begin(Box::new(Undo {
+        id: id.to_owned(),
+        scenario: "s".to_owned(),
+        pid: 1,
+        pid_started: 2,
+        boot: "b".to_owned(),
+        deadline: 3,
+        acts: vec![UndoAct {
+            role: "system".to_owned(),
+            node: "n".to_owned(),
+            words: "edits /etc/hosts".to_owned(),
+            state: ":".to_owned(),
+            before: "0".to_owned(),
+            restore: ":".to_owned(),
+        }],
+        settle: String::new(),
+    }))
+}
+
+fn doing(id: &str) -> Event {
+    Event::Doing {
+        id: id.to_owned(),
+        act: 0,
+    }
+}
+
+fn done(id: &str) -> Event {
+    Event::Done {
+        id: id.to_owned(),
+        act: 0,
+        state: "1".to_owned(),
+    }
+}
+
+fn undone(id: &str) -> Event {
+    Event::Undone {
+        id: id.to_owned(),
+        anew: Vec::new(),
+    }
+}
+
+fn written(events: impl IntoIterator<Item = Event>) -> (tempfile::TempDir, String) {
+    let home = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(home.path()).unwrap();
+    for event in events {
+        journal.write(event).unwrap();
+    }
+    let text = fs::read_to_string(home.path().join(FILE)).unwrap();
+    (home, text)
+}
+
+#[test]
+fn a_fault_is_open_until_it_is_undone() {
+    let (home, _) = written([begin("a"), doing("a"), done("a"), begin("b"), undone("b")]);
+    let open = Journal::read(home.path()).unwrap();
+    assert_eq!(open.len(), 1);
+    assert_eq!(open[0].undo.id, "a");
+    assert_eq!(
+        open[0].acts,
+        [Progress {
+            doing: true,
+            seen: vec!["1".to_owned()]
+        }]
+    );
+}
+
+#[test]
+fn a_torn_last_line_says_nothing_and_is_cut_off() {
+    let (home, text) = written([begin("a"), doing("a"), done("a")]);
+    let second = text.find('\n').unwrap() + 1;
+    let third = second + text[second..].find('\n').unwrap() + 1;
+    for cut in third..text.len() {
+        fs::write(home.path().join(FILE), &text[..cut]).unwrap();
+        let open = Journal::read(home.path()).unwrap();
+        assert!(open[0].acts[0].doing && open[0].acts[0].seen.is_empty());
+    }
+    let mut journal = Journal::open(home.path()).unwrap();
+    journal.write(undone("a")).unwrap();
+    assert!(Journal::read(home.path()).unwrap().is_empty());
+}
+
+#[test]
+fn a_line_that_came_twice_is_one() {
+    let (home, text) = written([begin("a"), doing("a")]);
+    let twice: String = text
+        .lines()
+        .map(|line| format!("{line}\n{line}\n"))
+        .collect();
+    fs::write(home.path().join(FILE), twice).unwrap();
+    assert_eq!(Journal::read(home.path()).unwrap().len(), 1);
+    let mut journal = Journal::open(home.path()).unwrap();
+    journal.write(undone("a")).unwrap();
+    assert!(Journal::read(home.path()).unwrap().is_empty());
+}
+
+#[rstest]
+#[case::torn_in_the_middle(|lines: &mut Vec<String>| { let half = lines[0].len() / 2; lines[0].truncate(half); })]
+#[case::lost(|lines: &mut Vec<String>| { lines.remove(1); })]
+#[case::the_first_is_lost(|lines: &mut Vec<String>| { lines.remove(0); })]
+#[case::out_of_order(|lines: &mut Vec<String>| lines.swap(1, 2))]
+#[case::changed(|lines: &mut Vec<String>| lines[0] = lines[0].replace("hosts", "shadow"))]
+#[case::again_later(|lines: &mut Vec<String>| { let first = lines[0].clone(); lines.push(first); })]
+#[case::garbage(|lines: &mut Vec<String>| lines.insert(1, "\u{0}\u{1}".to_owned()))]
+fn a_journal_that_cannot_be_believed_is_an_error(#[case] spoil: fn(&mut Vec<String>)) {
+    let (home, text) = written([begin("a"), doing("a"), done("a")]);
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    spoil(&mut lines);
+    fs::write(home.path().join(FILE), lines.join("\n") + "\n").unwrap();
+    assert!(Journal::read(home.path()).is_err());
+    assert!(Journal::open(home.path()).is_err());
+}
+
+#[test]
+fn events_of_a_fault_that_never_began_are_an_error() {
+    let (home, _) = written([doing("x")]);
+    assert!(Journal::read(home.path()).is_err());
+}
+
+proptest! {
+    #[test]
+    fn a_cut_anywhere_leaves_a_beginning_of_what_happened(cut in 0_usize..2000) {
+        let (home, text) = written([begin("a"), doing("a"), done("a"), undone("a"), begin("b")]);
+        fs::write(home.path().join(FILE), &text[..cut.min(text.len())]).unwrap();
+        let open = Journal::read(home.path()).unwrap();
+        prop_assert!(open.len() <= 1);
+    }
+
+    #[test]
+    fn no_journal_panics(text in ".{0,400}") {
+        let home = tempfile::tempdir().unwrap();
+        fs::write(home.path().join(FILE), text).unwrap();
+        let _ = Journal::read(home.path());
+    }
+}

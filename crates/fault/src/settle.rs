@@ -1,0 +1,51 @@
+//! What makes a change take hold: run after the injection, and again after the undo.
+
+use runproof_facts::quote::sh;
+use serde::Deserialize;
+
+use crate::error::FaultError;
+
+/// A settling action.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Settle {
+    /// systemd reads its files.
+    DaemonReload(Empty),
+    /// A unit is restarted.
+    RestartUnit(String),
+    /// A unit reads its configuration.
+    ReloadUnit(String),
+    /// A unit is stopped.
+    StopUnit(String),
+    /// A unit is started.
+    StartUnit(String),
+    /// So many seconds pass, 30 at most.
+    WaitS(u8),
+}
+
+/// Nothing to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Empty {}
+
+impl Settle {
+    /// Its text. A unit that does not come up is an effect, no failure of the action.
+    pub(crate) fn text(&self) -> Result<String, FaultError> {
+        let unit = |verb: &str, name: &str| {
+            crate::primitive::check_unit(name)?;
+            Ok(format!("systemctl {verb} -- {} 2>/dev/null; :", sh(name)))
+        };
+        match self {
+            Self::DaemonReload(Empty {}) => Ok("systemctl daemon-reload".to_owned()),
+            Self::RestartUnit(name) => {
+                let reset = unit("reset-failed", name)?;
+                Ok(format!("{reset}\n{}", unit("restart", name)?))
+            }
+            Self::ReloadUnit(name) => unit("reload", name),
+            Self::StopUnit(name) => unit("stop", name),
+            Self::StartUnit(name) => unit("start", name),
+            Self::WaitS(seconds) if *seconds <= 30 => Ok(format!("sleep {seconds}")),
+            Self::WaitS(_) => Err(FaultError::Unreadable("`wait-s` is 30 at most".to_owned())),
+        }
+    }
+}
