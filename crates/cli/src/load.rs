@@ -243,6 +243,11 @@ fn place_of(choice: &SiteChoice) -> Result<PathBuf, LoadError> {
     }
 }
 
+/// A lab that came up, as a live site.
+pub fn lab(name: &str, library: &Library) -> Result<LiveSite, LoadError> {
+    live(&place_of(&SiteChoice::Lab(name.to_owned()))?, library)
+}
+
 /// Refuses a profile that the library does not have.
 pub fn known_profile(profile: &str, library: &Library) -> Result<(), LoadError> {
     if library.profile(profile).is_some() {

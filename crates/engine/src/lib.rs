@@ -2,6 +2,7 @@
 //! platform and renders nothing.
 
 mod check;
+pub mod drill;
 mod key;
 mod record;
 mod run;

@@ -6,6 +6,7 @@
 //! [`evaluate`] judges the evidence. Nothing here does any I/O.
 
 mod bind;
+mod bound_scenario;
 mod builtin;
 mod cause;
 pub mod conflicts;
@@ -34,6 +35,7 @@ mod words;
 pub mod yaml;
 
 pub use bind::bind;
+pub use bound_scenario::{BoundScenario, scenarios};
 pub use diagnostic::{Diagnostic, Place};
 pub use evaluate::{evaluate, evaluate_facts, judge};
 pub use expression::Expression;

@@ -97,7 +97,7 @@ impl Query {
         let mut query = Map::new();
         for (key, value) in self.node.entries().unwrap_or_default() {
             if key.name != "on" {
-                query.insert(key.name.clone(), resolve(value, names)?);
+                query.insert(key.name.clone(), resolve(value, names, Braces::Strict)?);
             }
         }
         Ok(Value::Object(query))
@@ -167,15 +167,19 @@ fn collect<'a>(node: &'a Node, names: &mut Vec<&'a str>) {
 
 /// A node as JSON, templates resolved. A list inside a list that stands there
 /// as a template of its own is laid flat: `[VAULT_ADDR, "{profile.more_keys}"]`.
-fn resolve(node: &Node, names: &Names<'_>) -> Result<Value, (Node, TemplateError)> {
+pub(crate) fn resolve(
+    node: &Node,
+    names: &Names<'_>,
+    braces: Braces,
+) -> Result<Value, (Node, TemplateError)> {
     Ok(match &node.kind {
         NodeKind::Text(text) => names
-            .resolve(text, Braces::Strict)
+            .resolve(text, braces)
             .map_err(|error| (node.clone(), error))?,
         NodeKind::List(items) => {
             let mut list = Vec::with_capacity(items.len());
             for item in items {
-                match (&item.kind, resolve(item, names)?) {
+                match (&item.kind, resolve(item, names, braces)?) {
                     (NodeKind::Text(_), Value::Array(more)) => list.extend(more),
                     (_, value) => list.push(value),
                 }
@@ -185,7 +189,7 @@ fn resolve(node: &Node, names: &Names<'_>) -> Result<Value, (Node, TemplateError
         NodeKind::Map(entries) => {
             let mut map = Map::new();
             for (key, value) in entries {
-                map.insert(key.name.clone(), resolve(value, names)?);
+                map.insert(key.name.clone(), resolve(value, names, braces)?);
             }
             Value::Object(map)
         }

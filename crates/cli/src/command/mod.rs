@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod completions;
+pub mod drill;
 pub mod explain;
 pub mod init;
 pub mod lab;
@@ -9,7 +10,9 @@ pub mod lint;
 pub mod list;
 pub mod look;
 pub mod record;
+pub mod recover;
 pub mod schema;
+pub mod watchdog;
 
 use clap::Subcommand;
 use runproof_model::ExitCode;
@@ -45,6 +48,15 @@ pub enum Command {
     /// Make a lab: the documented platform in containers, to look at and to break
     #[command(long_about = lab::ABOUT)]
     Lab(lab::LabArgs),
+    /// Break a lab in the documented ways: is it noticed, does the documented fix mend it
+    #[command(long_about = drill::ABOUT)]
+    Drill(drill::DrillArgs),
+    /// Undo what a drill left in a lab
+    #[command(long_about = recover::ABOUT)]
+    Recover(recover::RecoverArgs),
+    /// Stand by a drill, and undo its fault when it dies
+    #[command(hide = true)]
+    Watchdog(watchdog::WatchdogArgs),
     /// Print completions for a shell
     Completions(completions::CompletionsArgs),
 }
@@ -56,12 +68,15 @@ impl Command {
             Self::Check(args) => args.check(),
             Self::Record(args) => args.check(),
             Self::Look(args) => args.check(),
+            Self::Drill(args) => args.check(),
             Self::Lint(_)
             | Self::Schema(_)
             | Self::Explain(_)
             | Self::List(_)
             | Self::Init(_)
             | Self::Lab(_)
+            | Self::Recover(_)
+            | Self::Watchdog(_)
             | Self::Completions(_) => Ok(()),
         };
         if let Err(error) = checked {
@@ -77,6 +92,9 @@ impl Command {
             Self::Look(args) => look::run(args, display),
             Self::Init(args) => init::run(args, display),
             Self::Lab(args) => lab::run(args, display),
+            Self::Drill(args) => drill::run(args, display),
+            Self::Recover(args) => recover::run(args),
+            Self::Watchdog(args) => watchdog::run(args),
             Self::Completions(args) => completions::run(args),
         }
     }

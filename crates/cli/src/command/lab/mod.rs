@@ -73,7 +73,7 @@ pub struct WhichLab {
     pub name: LabName,
 }
 
-fn lab_name(text: &str) -> Result<LabName, String> {
+pub(super) fn lab_name(text: &str) -> Result<LabName, String> {
     LabName::new(text).map_err(|error| error.problem)
 }
 

@@ -1,0 +1,188 @@
+//! `runproof drill`: breaks a lab in the documented ways.
+
+mod campaign;
+mod table;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use runproof_lab::LabName;
+use runproof_model::ExitCode;
+use runproof_suite::BoundScenario;
+
+use super::lab::lab_name;
+use super::recover;
+use crate::cli::UsageError;
+use crate::load;
+use crate::options::{DisplayOptions, SuiteOptions, TextFormat};
+use crate::{message, write};
+
+/// Said by `--help`, not by `-h`.
+pub(super) const ABOUT: &str = "\
+Break a lab in the documented ways, and see whether that is noticed and the documented fix mends it.
+
+A drill looks at the lab (it has to be green), puts the fault of a scenario in, verifies that it is
+there, waits until the invariants that the scenario names are red and no other is, runs the
+documented fix, waits until everything is green, runs the fix once more, and undoes what is left.
+A watchdog stands by: whatever dies, the lab is whole again afterwards. Only a lab that runproof
+made can be broken; nothing turns another site into one.
+
+Several scenarios are a campaign; it begins with a fault that does nothing.";
+
+const EXAMPLES: &str = "\
+Examples:
+  runproof drill --list                             the scenarios that the lab can have
+  runproof drill vault-sealed-after-restart         one of them
+  runproof drill --all --site second                all of them, in the lab called second
+  runproof drill caddy-partial-config --hold        leave it broken, to look at it
+  runproof drill --undo                             heal it
+  runproof drill --all --repeat 3 --seed 7          three times each, in another order";
+
+/// Arguments of `drill`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct DrillArgs {
+    /// The scenarios; `*` and `?` are allowed
+    #[arg(value_name = "SCENARIO")]
+    pub scenarios: Vec<String>,
+    /// Every scenario that the lab can have
+    #[arg(long)]
+    pub all: bool,
+    /// Only print the scenarios that the lab can have
+    #[arg(long)]
+    pub list: bool,
+    /// The lab: its NAME, as of `lab up --name`
+    #[arg(long, value_name = "LAB", default_value = "lab", value_parser = lab_of)]
+    pub site: LabName,
+    /// Take suites and profiles from this folder instead of the built-in ones
+    #[arg(long, value_name = "DIR")]
+    pub suites: Option<PathBuf>,
+    /// Leave the fault in, for somebody to look at
+    #[arg(long)]
+    pub hold: bool,
+    /// Heal what --hold left, or what died
+    #[arg(long)]
+    pub undo: bool,
+    /// How often each scenario is run; another outcome makes it flaky
+    #[arg(long, value_name = "K", default_value = "1", value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub repeat: u8,
+    /// Shuffle the scenarios; the same number gives the same order
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Do not try the documented fixes
+    #[arg(long)]
+    pub no_fix: bool,
+    /// Print the matrix as terminal or json
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "terminal",
+        hide_possible_values = true
+    )]
+    pub format: TextFormat,
+}
+
+/// A lab's name, with or without `lab:`.
+fn lab_of(text: &str) -> Result<LabName, String> {
+    if text.contains('/') || text.ends_with(".yaml") || text.starts_with("bundle:") {
+        return Err(
+            "only a lab that runproof made may be broken: name one of `runproof lab list`"
+                .to_owned(),
+        );
+    }
+    lab_name(text.strip_prefix("lab:").unwrap_or(text))
+}
+
+impl DrillArgs {
+    /// What the parser cannot know.
+    ///
+    /// # Errors
+    ///
+    /// When the arguments contradict each other or name nothing.
+    pub fn check(&self) -> Result<(), UsageError> {
+        let named = !self.scenarios.is_empty() || self.all;
+        let wrong = |what: &str, help: &str| Err(UsageError::new(what.to_owned(), help.to_owned()));
+        if self.undo && (named || self.hold) {
+            return wrong("--undo heals, it runs no scenario", "leave the rest away");
+        }
+        if !self.undo && !self.list && !named {
+            return wrong(
+                "no scenario is named",
+                "name one of `runproof drill --list`, or say --all",
+            );
+        }
+        if self.all && !self.scenarios.is_empty() {
+            return wrong("--all beside names", "say one of the two");
+        }
+        if self.hold && (self.all || self.scenarios.len() != 1 || self.repeat > 1) {
+            return wrong(
+                "--hold leaves one fault in",
+                "name one scenario, without --all and --repeat",
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Runs `drill`.
+pub fn run(args: &DrillArgs, display: &DisplayOptions) -> ExitCode {
+    if args.undo {
+        return recover::undo(&args.site);
+    }
+    let documents = SuiteOptions {
+        profile: None,
+        suites: args.suites.clone(),
+    };
+    let loaded = load::library(&documents)
+        .and_then(|library| Ok((load::lab(args.site.as_str(), &library)?, library)));
+    let (live, library) = match loaded {
+        Ok(loaded) => loaded,
+        Err(error) => return error.report(display),
+    };
+    let (known, unreadable) = runproof_suite::scenarios(&library, &live.file.site);
+    for (id, why) in &unreadable {
+        message::error(&format!("the scenario {id} cannot be bound: {why}"));
+    }
+    if !unreadable.is_empty() {
+        return ExitCode::Usage;
+    }
+    if args.list {
+        return match write::stdout(&table::list(&known)) {
+            Ok(()) => ExitCode::Conforms,
+            Err(error) => {
+                message::error(&error.to_string());
+                error.exit_code()
+            }
+        };
+    }
+    let wanted: Vec<BoundScenario> = known
+        .iter()
+        .filter(|one| {
+            args.all
+                || args
+                    .scenarios
+                    .iter()
+                    .any(|name| runproof_suite::matches(name, &one.id))
+        })
+        .cloned()
+        .collect();
+    let missing = args.scenarios.iter().find(|name| {
+        !known
+            .iter()
+            .any(|one| runproof_suite::matches(name, &one.id))
+    });
+    if let Some(name) = missing {
+        message::error(&format!(
+            "the lab {} can have no scenario {name}",
+            args.site
+        ));
+        if let Some(like) = load::alike(name, known.iter().map(|one| one.id.as_str())) {
+            message::help(&format!("did you mean {like}?"));
+        }
+        return ExitCode::NothingChecked;
+    }
+    if let Err(code) = recover::first(&args.site) {
+        return code;
+    }
+    campaign::run(args, &live, &library, wanted, display)
+}

@@ -1,0 +1,105 @@
+//! `runproof recover`: undoes what a drill left in a lab.
+
+use clap::Args;
+use runproof_fault::{FaultError, Healed};
+use runproof_lab::LabName;
+use runproof_model::ExitCode;
+
+use super::lab::lab_name;
+use crate::live::block_on_saying;
+use crate::message;
+
+/// Said by `--help`, not by `-h`.
+pub(super) const ABOUT: &str = "\
+Undo what a drill left in a lab.
+
+What a fault will do is on disk before it is done, so that whatever died in between, this finds it
+and puts it back by its state. A node where that cannot be done is made anew. Commands that touch a
+lab do the same first; this one also undoes a fault that `drill --hold` left in.";
+
+const EXAMPLES: &str = "\
+Examples:
+  runproof recover                                  the lab called lab
+  runproof recover second                           another one";
+
+/// Arguments of `recover`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct RecoverArgs {
+    /// The lab
+    #[arg(value_name = "LAB", default_value = "lab", value_parser = lab_name)]
+    pub lab: LabName,
+}
+
+/// Runs `recover`.
+pub fn run(args: &RecoverArgs) -> ExitCode {
+    undo(&args.lab)
+}
+
+/// Undoes everything, held or not, and says what that was.
+pub(super) fn undo(lab: &LabName) -> ExitCode {
+    let healed = block_on_saying("it goes on to the end: half undone is worse", |_| {
+        runproof_fault::heal(lab, true)
+    });
+    match healed {
+        Err(error) => {
+            message::error(&error);
+            ExitCode::Defect
+        }
+        Ok(Err(error)) => failed(&error),
+        Ok(Ok(healed)) if healed.scenarios.is_empty() => {
+            message::note(&format!("there is nothing to undo in the lab {lab}"));
+            ExitCode::Conforms
+        }
+        Ok(Ok(healed)) => {
+            say(lab, &healed);
+            ExitCode::Conforms
+        }
+    }
+}
+
+/// Heals a lab before a command touches it. A fault that somebody holds stays, and is named.
+pub(super) fn first(lab: &LabName) -> Result<(), ExitCode> {
+    let healed = block_on_saying("it goes on to the end: half undone is worse", |_| {
+        runproof_fault::heal(lab, false)
+    });
+    match healed {
+        Err(error) => {
+            message::error(&error);
+            Err(ExitCode::Defect)
+        }
+        Ok(Err(error)) => Err(failed(&error)),
+        Ok(Ok(healed)) => {
+            say(lab, &healed);
+            Ok(())
+        }
+    }
+}
+
+fn say(lab: &LabName, healed: &Healed) {
+    for scenario in &healed.scenarios {
+        message::note(&format!("undone in the lab {lab}: {scenario}"));
+    }
+    for role in &healed.anew {
+        message::note(&format!(
+            "the node {role} of the lab {lab} was made anew for that"
+        ));
+    }
+    for scenario in &healed.held {
+        message::note(&format!(
+            "the lab {lab} is broken on purpose: {scenario}; `runproof drill --undo --site {lab}` heals it"
+        ));
+    }
+}
+
+/// Says a failure; the exit code to leave with.
+pub(super) fn failed(error: &FaultError) -> ExitCode {
+    message::error(&error.to_string());
+    match error {
+        FaultError::Unreadable(_) | FaultError::Refused(_) => ExitCode::Usage,
+        FaultError::Unviable(_)
+        | FaultError::NotRestored(_)
+        | FaultError::Journal(_)
+        | FaultError::Lab(_) => ExitCode::Unestablished,
+    }
+}

@@ -1,0 +1,179 @@
+//! `drill`: a documented trouble is put into a lab, must be noticed by what should notice it and by
+//! nothing else, must be mended by the documented fix, and is undone.
+
+mod fix;
+mod row;
+mod sight;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use runproof_fault::{Fault, FaultError, Held, inject};
+use runproof_lab::{LabName, LabSite};
+use runproof_model::Evidence;
+use runproof_suite::BoundScenario;
+
+pub use fix::Fix;
+pub use row::{Cell, CellKind, FixProof, Outcome, Row, Times};
+pub use sight::Sight;
+
+/// How long what must turn red may take, and what must turn green again.
+const RED_TIME: Duration = Duration::from_secs(45);
+const GREEN_TIME: Duration = Duration::from_secs(90);
+/// The pause between two looks.
+const PAUSE: Duration = Duration::from_millis(700);
+/// How long a fault is watched to see whether it mends by itself.
+const STAYS: Duration = Duration::from_secs(3);
+/// When the watchdog undoes a fault, whoever is still at work.
+const DEADLINE: Duration = Duration::from_secs(15 * 60);
+
+/// What a drill is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct DrillOptions<'a> {
+    /// The program that stands as watchdog.
+    pub program: &'a Path,
+    /// Whether the documented fix is tried.
+    pub fix: bool,
+    /// Whether the fault is left in, for somebody to look at.
+    pub hold: bool,
+}
+
+/// Who wants to hear how a drill goes.
+pub trait Told: Sync {
+    /// A phase of a scenario begins.
+    fn phase(&self, scenario: &str, words: &str);
+}
+
+/// What came of a drill.
+#[derive(Debug)]
+pub struct Drilled {
+    /// The row of the matrix.
+    pub row: Row,
+    /// What was seen before the fault and while it was in, when it was caught.
+    pub seen: Option<(Evidence, Evidence)>,
+}
+
+/// Runs one scenario. The lab is healed first, and whole afterwards unless the fault is held.
+///
+/// # Errors
+/// When the lab cannot be entered or healed; what goes wrong in the scenario itself is in the row.
+pub async fn drill(
+    lab: &LabName,
+    scenario: &BoundScenario,
+    sight: &Sight<'_>,
+    options: DrillOptions<'_>,
+    told: &dyn Told,
+) -> Result<Drilled, FaultError> {
+    let begun = Instant::now();
+    let mut row = Row::new(scenario, sight.standins(scenario));
+    let read = Fault::read(&scenario.fault)
+        .map_err(|error| error.to_string())
+        .and_then(|fault| Ok((fault, Fix::read(scenario)?)));
+    let (fault, fix) = match read {
+        Ok(read) => read,
+        Err(why) => return Ok(row.end(Outcome::Unreadable, why).without()),
+    };
+    told.phase(&scenario.id, "baseline");
+    let (before, baseline) = sight.green().await;
+    if !baseline.is_empty() {
+        let why = format!("the baseline is not green: {}", baseline.join(", "));
+        return Ok(row.end(Outcome::NoBaseline, why).without());
+    }
+    told.phase(&scenario.id, "injecting");
+    let order = runproof_fault::inject::Order {
+        scenario: &scenario.id,
+        role: &scenario.role,
+        fault: &fault,
+        program: options.program,
+        deadline: DEADLINE,
+    };
+    let started = Instant::now();
+    let held = match inject(LabSite::open(lab).await?, order).await {
+        Ok(held) => held,
+        Err(error @ (FaultError::Refused(_) | FaultError::Unreadable(_))) => {
+            return Ok(row.end(Outcome::Refused, error.to_string()).without());
+        }
+        Err(error @ FaultError::Unviable(_)) => {
+            return Ok(row.end(Outcome::Unviable, error.to_string()).without());
+        }
+        Err(error) => return Err(error),
+    };
+    row.times.inject_s = started.elapsed().as_secs_f64();
+    row.acts = held
+        .words()
+        .map(|(role, words)| format!("{role}: {words}"))
+        .collect();
+    let result = phases(held, scenario, sight, options, &fix, &mut row, told).await;
+    let (red, held) = match result {
+        Ok(done) => done,
+        Err(error) => return Err(error),
+    };
+    let Some(held) = held else {
+        return Ok(Drilled {
+            seen: Some((before, red)),
+            row,
+        });
+    };
+    told.phase(&scenario.id, "undoing");
+    let started = Instant::now();
+    let healed = held.undo().await?;
+    row.anew = healed.anew;
+    let (after, left) = sight.green().await;
+    row.times.restore_s = started.elapsed().as_secs_f64();
+    if !left.is_empty() {
+        let why = format!("still red after the undo: {}", left.join(", "));
+        row = row.end(Outcome::NotRestored, why);
+    }
+    row.residue = sight.residue(&before, &after);
+    row.times.whole_s = begun.elapsed().as_secs_f64();
+    Ok(Drilled {
+        seen: Some((before, red)),
+        row,
+    })
+}
+
+/// Red, and green again by the fix; the fault is still to be undone unless it is held.
+async fn phases(
+    mut held: Held,
+    scenario: &BoundScenario,
+    sight: &Sight<'_>,
+    options: DrillOptions<'_>,
+    fix: &Fix,
+    row: &mut Row,
+    told: &dyn Told,
+) -> Result<(Evidence, Option<Held>), FaultError> {
+    told.phase(&scenario.id, "waiting for red");
+    let started = Instant::now();
+    let red = sight
+        .until(&scenario.turns_red, RED_TIME, PAUSE, |bad| {
+            scenario
+                .turns_red
+                .iter()
+                .all(|id| bad.get(id) == Some(&true))
+        })
+        .await;
+    if red {
+        row.times.red_s = Some(started.elapsed().as_secs_f64());
+    }
+    let (evidence, findings) = sight.look().await;
+    row.judge(scenario, &findings);
+    if sight.is_cancelled() {
+        row.outcome = Outcome::Interrupted;
+        return Ok((evidence, Some(held)));
+    }
+    if options.hold {
+        held.hold()?;
+        return Ok((evidence, None));
+    }
+    if row.outcome == Outcome::Caught && options.fix {
+        told.phase(&scenario.id, "fixing");
+        row.fix = fix.prove(&mut held, scenario, sight, row, STAYS).await?;
+        if let FixProof::Failed(_) | FixProof::Unneeded(_) = &row.fix {
+            row.outcome = match &row.fix {
+                FixProof::Failed(_) => Outcome::FixFailed,
+                _ => Outcome::FixUnneeded,
+            };
+        }
+    }
+    Ok((evidence, Some(held)))
+}

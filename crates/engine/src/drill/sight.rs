@@ -1,0 +1,227 @@
+//! How a drill looks at its lab: as `check` does, by the same plans and clients.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use runproof_model::{Evidence, Finding, Site, Verdict};
+use runproof_site::{CancellationToken, Silent};
+use runproof_suite::{BoundScenario, Library, Plan, Selection, bind, evaluate};
+use serde_json::Value;
+
+use crate::key::SiteKey;
+use crate::run::{RunOptions, run};
+
+/// How long a lab may take to become green before a drill.
+const BASELINE_TIME: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The eyes of a drill.
+#[derive(Debug)]
+pub struct Sight<'a> {
+    library: &'a Library,
+    site: &'a Site,
+    key: &'a SiteKey,
+    plan: Plan,
+    options: RunOptions,
+    /// Leaves of facts that change by themselves, as the looks of this sight have shown.
+    restless: BTreeSet<String>,
+    cancel: CancellationToken,
+}
+
+impl<'a> Sight<'a> {
+    /// The eyes for a lab. Every field of every fact is looked at, for recordings and comparisons.
+    pub fn new(
+        library: &'a Library,
+        site: &'a Site,
+        key: &'a SiteKey,
+        jobs: usize,
+        cancel: CancellationToken,
+    ) -> Self {
+        Self {
+            library,
+            site,
+            key,
+            plan: bind(library, site, &Selection::all()).whole(),
+            options: RunOptions {
+                probe_timeout: Duration::from_secs(30),
+                jobs,
+                deadline: None,
+                wait: false,
+            },
+            restless: BTreeSet::new(),
+            cancel,
+        }
+    }
+
+    /// The plan by which everything is judged.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Learns what changes by itself from two looks between which nothing was done.
+    pub fn learn(&mut self, one: &Evidence, other: &Evidence) {
+        self.restless.extend(differences(one, other));
+    }
+
+    /// The roles concerned whose services a stand-in plays.
+    pub(super) fn standins(&self, scenario: &BoundScenario) -> Vec<String> {
+        let mut roles: BTreeSet<String> = BTreeSet::from([scenario.role.clone()]);
+        for bound in &self.plan.bound {
+            if scenario.turns_red.contains(&bound.invariant.id.value) {
+                roles.insert(bound.role.clone());
+                for (_, at) in bound.facts() {
+                    if let Some(wanted) = self.plan.wanted().get(at) {
+                        roles.insert(wanted.role.to_string());
+                    }
+                }
+            }
+        }
+        roles.retain(|role| self.site.standins.iter().any(|one| one.as_str() == role));
+        roles.into_iter().collect()
+    }
+
+    /// Whether somebody asked to stop: the fault is undone then, and nothing more is tried.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancel.is_cancelled()
+    }
+
+    /// Lets time pass, until somebody asks to stop.
+    pub(super) async fn wait(&self, time: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(time) => {}
+            () = self.cancel.cancelled() => {}
+        }
+    }
+
+    /// Looks at everything and judges it.
+    pub async fn look(&self) -> (Evidence, Vec<Finding>) {
+        self.judged(&self.plan).await
+    }
+
+    async fn judged(&self, plan: &Plan) -> (Evidence, Vec<Finding>) {
+        let run = run(
+            self.site,
+            plan,
+            self.key,
+            &self.options,
+            &Silent,
+            &CancellationToken::new(),
+        )
+        .await;
+        let findings = evaluate(plan, &run.evidence);
+        (run.evidence, findings)
+    }
+
+    /// Looks until everything is green, for a while; what is red or unknown then.
+    pub async fn green(&self) -> (Evidence, Vec<String>) {
+        let started = Instant::now();
+        loop {
+            let (evidence, findings) = self.look().await;
+            let mut bad: Vec<String> = findings
+                .iter()
+                .filter(|finding| {
+                    finding.document_defect.is_none()
+                        && matches!(finding.verdict, Verdict::Fail | Verdict::Error)
+                })
+                .map(|finding| finding.id.clone())
+                .collect();
+            bad.dedup();
+            if bad.is_empty() || started.elapsed() > BASELINE_TIME || self.is_cancelled() {
+                return (evidence, bad);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Which of these invariants are not green now: true for those that fail.
+    pub(super) async fn bad(&self, ids: &[String]) -> BTreeMap<String, bool> {
+        let mut bad = BTreeMap::new();
+        if ids.is_empty() {
+            return bad;
+        }
+        let selection = Selection {
+            ids: ids.to_vec(),
+            ..Selection::default()
+        };
+        let plan = bind(self.library, self.site, &selection);
+        let (_, findings) = self.judged(&plan).await;
+        for finding in findings {
+            match finding.verdict {
+                Verdict::Fail => {
+                    bad.insert(finding.id, true);
+                }
+                Verdict::Error => {
+                    bad.entry(finding.id).or_insert(false);
+                }
+                Verdict::Pass | Verdict::Skip | Verdict::Waived => {}
+            }
+        }
+        bad
+    }
+
+    /// Looks at these invariants until those that are not green are as wanted, for a while; whether
+    /// they came to be.
+    pub(super) async fn until(
+        &self,
+        ids: &[String],
+        time: Duration,
+        pause: Duration,
+        wanted: impl Fn(&BTreeMap<String, bool>) -> bool,
+    ) -> bool {
+        let started = Instant::now();
+        loop {
+            if wanted(&self.bad(ids).await) {
+                return true;
+            }
+            if started.elapsed() > time || self.is_cancelled() {
+                return false;
+            }
+            self.wait(pause).await;
+        }
+    }
+
+    /// What differs between two looks and does not change by itself.
+    pub(super) fn residue(&self, before: &Evidence, after: &Evidence) -> Vec<String> {
+        differences(before, after)
+            .into_iter()
+            .filter(|leaf| !self.restless.contains(leaf))
+            .collect()
+    }
+}
+
+/// The leaves of facts that differ, as `role kind query path`. What a leaf of a list stands for may move, so a list counts as one.
+fn differences(one: &Evidence, other: &Evidence) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let (Some(one), Some(other)) = (one.rounds.last(), other.rounds.last()) else {
+        return found;
+    };
+    for fact in &one.facts {
+        let name = format!("{} {} {}", fact.role, fact.kind, fact.query);
+        let same = other.facts.iter().find(|there| {
+            there.role == fact.role && there.kind == fact.kind && there.query == fact.query
+        });
+        match same {
+            Some(there) => leaves(&name, &fact.fact, &there.fact, &mut found),
+            None => {
+                found.insert(name);
+            }
+        }
+    }
+    found
+}
+
+fn leaves(path: &str, one: &Value, other: &Value, found: &mut BTreeSet<String>) {
+    match (one, other) {
+        (Value::Object(a), Value::Object(b)) => {
+            for key in a.keys().chain(b.keys().filter(|key| !a.contains_key(*key))) {
+                let null = Value::Null;
+                let (a, b) = (a.get(key).unwrap_or(&null), b.get(key).unwrap_or(&null));
+                leaves(&format!("{path} {key}"), a, b, found);
+            }
+        }
+        (a, b) if a == b => {}
+        _ => {
+            found.insert(path.to_owned());
+        }
+    }
+}
