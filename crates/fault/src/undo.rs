@@ -73,6 +73,14 @@ pub async fn heal(name: &LabName, held: bool) -> Result<Healed, FaultError> {
     Ok(healed)
 }
 
+/// Whether somebody is at work on the faults of a lab.
+pub fn is_busy(name: &LabName) -> bool {
+    let Ok(Some(folder)) = find_state(name) else {
+        return false;
+    };
+    matches!(Lease::take(&folder), Ok(None))
+}
+
 /// A journal that cannot be believed: what was done is not guessed.
 async fn anew_whole(name: &LabName, folder: &Path) -> Result<Healed, FaultError> {
     let Some(lease) = Lease::take(folder)? else {

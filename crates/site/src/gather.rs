@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
@@ -380,7 +380,7 @@ async fn describe(session: &Session, target: &Target, stop: &CancellationToken) 
     let there = session.reach(target);
     let described = tokio::select! {
         biased;
-        () = stop.cancelled() => Err(Trouble::new(ReasonKind::Interrupted, "the run was stopped")),
+        () = stop.cancelled() => Err(Trouble::lasting(stopped(session))),
         described = tokio::time::timeout(session.options.probe_timeout, there.describe()) =>
             described.unwrap_or_else(|_| Err(Trouble::new(ReasonKind::Timeout, "the engine does not answer"))),
     };
@@ -462,6 +462,9 @@ async fn attempt(
 
     // What explains a missing answer; looked into more closely only when one is missing.
     let mut reason = first_reason(&ended);
+    if reason.kind == ReasonKind::Interrupted {
+        reason = stopped(session);
+    }
     let mut apart = take_apart(asks, &boundary, output, &reason);
     if !apart.complete && is_vague(&reason) {
         let closer = closer_reason(&there, &ended, reason.clone());
@@ -487,6 +490,20 @@ async fn attempt(
         trouble: (now.is_none() && !complete).then(|| reason.clone()),
     };
     (seen, (!complete).then_some(reason))
+}
+
+/// Why nobody goes on looking: time ran out, or somebody asked to stop.
+fn stopped(session: &Session) -> Reason {
+    let late = session
+        .options
+        .deadline
+        .is_some_and(|deadline| Instant::now() >= deadline);
+    let why = if late {
+        "the deadline passed"
+    } else {
+        "the run was stopped"
+    };
+    Reason::new(ReasonKind::Interrupted, why)
 }
 
 /// Why an answer would be missing, judged by how the script ended.

@@ -7,6 +7,7 @@ use runproof_model::{ExitCode, Site};
 use runproof_site::Options;
 use runproof_suite::{Plan, Waivers, bind};
 
+use super::recover;
 use crate::cli::UsageError;
 use crate::live::{Shown, block_on, run_options};
 use crate::load::{self, Target};
@@ -88,6 +89,9 @@ pub fn run(args: &CheckArgs, display: &DisplayOptions) -> ExitCode {
     if let Err(error) = write::check_places(&args.output) {
         message::error(&error.to_string());
         return error.exit_code();
+    }
+    if let Err(code) = recover::before_looking(args.target.site.as_ref()) {
+        return code;
     }
     let loaded = load::library(&args.target.documents)
         .and_then(|library| Ok((load::target(&args.target, &library)?, library)));

@@ -7,6 +7,7 @@ use runproof_model::ExitCode;
 use runproof_suite::bind;
 
 use super::check::roles;
+use super::recover;
 use crate::cli::UsageError;
 use crate::live::{Shown, block_on, run_options};
 use crate::load::{self, Target};
@@ -68,6 +69,9 @@ impl RecordArgs {
 
 /// Runs `record`.
 pub fn run(args: &RecordArgs, display: &DisplayOptions) -> ExitCode {
+    if let Err(code) = recover::before_looking(args.target.site.as_ref()) {
+        return code;
+    }
     let loaded = load::library(&args.target.documents)
         .and_then(|library| Ok((load::target(&args.target, &library)?, library)));
     let (target, library) = match loaded {

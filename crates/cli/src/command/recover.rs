@@ -8,6 +8,7 @@ use runproof_model::ExitCode;
 use super::lab::lab_name;
 use crate::live::block_on_saying;
 use crate::message;
+use crate::options::SiteChoice;
 
 /// Said by `--help`, not by `-h`.
 pub(super) const ABOUT: &str = "\
@@ -58,8 +59,33 @@ pub(super) fn undo(lab: &LabName) -> ExitCode {
     }
 }
 
+/// Heals the lab that a command looks at, when it is one: whoever looks wants the lab, not what a
+/// drill left when it died. While one is at work its fault is what there is to see.
+pub(super) fn before_looking(choice: Option<&SiteChoice>) -> Result<(), ExitCode> {
+    let name = match choice {
+        Some(SiteChoice::Lab(name)) => name,
+        Some(choice @ SiteChoice::Name(name)) if !choice.path().exists() => name,
+        Some(SiteChoice::Name(_) | SiteChoice::File(_) | SiteChoice::Bundle(_)) | None => {
+            return Ok(());
+        }
+    };
+    // A name that no lab can have names none.
+    LabName::new(name).map_or(Ok(()), |lab| before(&lab))
+}
+
+/// Heals a lab of which nobody is at work.
+pub(in crate::command) fn before(lab: &LabName) -> Result<(), ExitCode> {
+    if runproof_fault::is_busy(lab) {
+        message::note(&format!(
+            "a drill is at work on the lab {lab}: what is seen may be its fault"
+        ));
+        return Ok(());
+    }
+    first(lab)
+}
+
 /// Heals a lab before a command touches it. A fault that somebody holds stays, and is named.
-pub(super) fn first(lab: &LabName) -> Result<(), ExitCode> {
+pub(in crate::command) fn first(lab: &LabName) -> Result<(), ExitCode> {
     let healed = block_on_saying("it goes on to the end: half undone is worse", |_| {
         runproof_fault::heal(lab, false)
     });

@@ -189,6 +189,18 @@ impl<'a> Sight<'a> {
     }
 }
 
+/// Names of leaves that tell of a moment or a process: a unit that was restarted is no residue.
+const MOMENTS: [&str; 8] = [
+    "started",
+    "mtime",
+    "pid",
+    "ppid",
+    "processes",
+    "entries",
+    "found",
+    "size",
+];
+
 /// The leaves of facts that differ, as `role kind query path`. What a leaf of a list stands for may move, so a list counts as one.
 fn differences(one: &Evidence, other: &Evidence) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
@@ -213,7 +225,12 @@ fn differences(one: &Evidence, other: &Evidence) -> BTreeSet<String> {
 fn leaves(path: &str, one: &Value, other: &Value, found: &mut BTreeSet<String>) {
     match (one, other) {
         (Value::Object(a), Value::Object(b)) => {
-            for key in a.keys().chain(b.keys().filter(|key| !a.contains_key(*key))) {
+            let told = |key: &&String| !MOMENTS.contains(&key.as_str());
+            for key in a
+                .keys()
+                .chain(b.keys().filter(|key| !a.contains_key(*key)))
+                .filter(told)
+            {
                 let null = Value::Null;
                 let (a, b) = (a.get(key).unwrap_or(&null), b.get(key).unwrap_or(&null));
                 leaves(&format!("{path} {key}"), a, b, found);

@@ -7,6 +7,7 @@ use runproof_model::{ExitCode, Role};
 
 use super::WhichLab;
 use super::shell::client;
+use crate::command::recover;
 use crate::message;
 use crate::options::role;
 
@@ -36,6 +37,9 @@ pub struct LogsArgs {
 
 /// Runs `lab logs`; the engine's client takes the place of this process.
 pub(super) fn run(args: &LogsArgs) -> ExitCode {
+    if let Err(code) = recover::before(&args.lab.name) {
+        return code;
+    }
     let lines = args.lines;
     let script = if args.follow {
         format!("exec tail -n {lines} -F /opt/gbo/logs/*.log")

@@ -4,6 +4,7 @@ use clap::Args;
 use runproof_model::{ExitCode, Role};
 
 use super::{Told, WhichLab, report};
+use crate::command::recover;
 use crate::live::block_on_saying;
 use crate::message;
 use crate::options::{DisplayOptions, role};
@@ -34,6 +35,9 @@ pub struct ResetArgs {
 
 /// Runs `lab reset`.
 pub(super) fn run(args: &ResetArgs, display: &DisplayOptions) -> ExitCode {
+    if let Err(code) = recover::first(&args.lab.name) {
+        return code;
+    }
     let progress = display.progress();
     let result = block_on_saying("stopping: the lab is not whole then", |cancel| {
         let progress = &progress;

@@ -10,6 +10,7 @@ use runproof_model::site::Engine;
 use runproof_model::{ExitCode, Role};
 
 use super::{WhichLab, report};
+use crate::command::recover;
 use crate::live::block_on;
 use crate::message;
 use crate::options::role;
@@ -36,6 +37,9 @@ pub struct ShellArgs {
 
 /// Runs `lab shell`; the client takes the place of this process.
 pub(super) fn run(args: &ShellArgs) -> ExitCode {
+    if let Err(code) = recover::before(&args.lab.name) {
+        return code;
+    }
     let words = if args.command.is_empty() {
         vec!["bash".to_owned(), "-l".to_owned()]
     } else {

@@ -5,6 +5,7 @@ use runproof_lab::{NodeState, Played, Status};
 use runproof_model::ExitCode;
 
 use super::{WhichLab, report, table};
+use crate::command::recover;
 use crate::live::block_on;
 use crate::options::TextFormat;
 use crate::{message, write};
@@ -33,6 +34,9 @@ pub struct StatusArgs {
 
 /// Runs `lab status`: 0 when every node runs, 2 when one does not.
 pub(super) fn run(args: &StatusArgs) -> ExitCode {
+    if let Err(code) = recover::before(&args.lab.name) {
+        return code;
+    }
     let name = &args.lab.name;
     let status = match block_on(|_| async move { runproof_lab::status(name).await }) {
         Err(error) => {
