@@ -104,9 +104,10 @@ pub async fn inject(lab: LabSite, order: Order<'_>) -> Result<Held, FaultError> 
             restore: text(&id, number, &act.restore),
         });
     }
+    // It waits for as long as the lease is taken, so it may stand before there is anything to undo.
+    let watchdog = watchdog::arm(lab.name(), order.program)?;
     let mut journal = Journal::open(&folder)?;
     journal.write(Event::Begin(Box::new(undo.clone())))?;
-    let watchdog = watchdog::arm(lab.name(), order.program)?;
     let mut held = Held {
         lab,
         journal,

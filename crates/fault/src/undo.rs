@@ -46,6 +46,15 @@ pub async fn heal(name: &LabName, held: bool) -> Result<Healed, FaultError> {
         Ok(open) => open,
         Err(_) => return anew_whole(name, &folder).await,
     };
+    if open.is_empty() {
+        // Who wrote down the last undo may have died before it could put the journal away.
+        if let Some(_lease) = Lease::take(&folder)?
+            && Journal::read(&folder)?.is_empty()
+        {
+            Journal::clear(&folder)?;
+        }
+        return Ok(Healed::default());
+    }
     if open.iter().all(|one| one.held && !held) {
         return Ok(Healed {
             held: open.into_iter().map(|one| one.undo.scenario).collect(),

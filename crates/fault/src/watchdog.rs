@@ -1,5 +1,6 @@
 //! The watchdog: a process of its own that undoes a fault when who put it in dies or is late.
 
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -15,6 +16,8 @@ use crate::undo::{Healed, heal};
 
 /// The first word of its command line, and the second is the lab.
 pub const COMMAND: &str = "watchdog";
+/// Where it says what it could not do, in the lab's folder.
+const LOG: &str = "watchdog.log";
 /// What it says when it stands.
 const ARMED: &str = "armed";
 /// How often it looks whether the lease is free.
@@ -39,12 +42,23 @@ impl Watchdog {
 /// Starts a watchdog for a lab, and waits until it stands.
 pub(crate) fn arm(name: &LabName, program: &Path) -> Result<Watchdog, FaultError> {
     let failed = |why: String| FaultError::Refused(format!("no watchdog: {why}"));
-    let mut child = Command::new(program)
-        .args([COMMAND, name.as_str()])
+    let mut command = Command::new(program);
+    command.args([COMMAND, name.as_str()]);
+    // For a test of what is left when the watchdog was killed as well.
+    #[cfg(debug_assertions)]
+    if std::env::var_os("RUNPROOF_TEST_NO_WATCHDOG").is_some() {
+        command = Command::new("echo");
+        command.arg(ARMED);
+    }
+    // Nobody reads along; whoever wonders afterwards finds what it said in the lab's folder.
+    let log = find_state(name)?
+        .and_then(|folder| File::create(folder.join(LOG)).ok())
+        .map_or_else(Stdio::null, Stdio::from);
+    let mut child = command
         .env_remove("RUNPROOF_TEST_DIE_AT")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(log)
         .spawn()
         .map_err(|e| failed(format!("{}: {e}", program.display())))?;
     let mut line = String::new();

@@ -121,9 +121,15 @@ impl TestSite {
 
     /// A command on this lab.
     fn lab(&self, verb: &str) -> Command {
+        let mut command = self.runproof();
+        command.args(["lab", verb, "--name", &self.prefix]);
+        command
+    }
+
+    /// The program, where it finds this lab.
+    pub fn runproof(&self) -> Command {
         let mut command = runproof();
         command
-            .args(["lab", verb, "--name", &self.prefix])
             .env("XDG_STATE_HOME", self.folder.path())
             .env("RUNPROOF_STANDIN", standin());
         command

@@ -1,0 +1,243 @@
+//! Drills on a real lab: what is broken is noticed, mended, and always undone, whatever dies in between.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says what it means by panicking"
+)]
+
+mod common;
+
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{Engine, TestSite};
+use serde_json::Value;
+
+const SCENARIO: &str = "botui-server-url-external";
+const UNIT: &str = "/etc/systemd/system/ui.service";
+
+fn drill(site: &TestSite, words: &[&str]) -> Command {
+    let mut command = site.runproof();
+    command
+        .args(["drill", "--site", &site.prefix, "--no-progress"])
+        .args(words)
+        .stdin(Stdio::null());
+    command
+}
+
+fn rows(output: &Output) -> Vec<Value> {
+    let report: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|e| panic!("{e}\n{}", String::from_utf8_lossy(&output.stderr)));
+    assert_eq!(report["format"], "runproof.drill/1");
+    report["scenarios"].as_array().unwrap().clone()
+}
+
+/// What the scenario changes, and what a drill may leave.
+fn state(site: &TestSite) -> String {
+    site.sh(
+        "system",
+        &format!(
+            "sha256sum {UNIT}; stat -c '%a %U %G' {UNIT}; systemctl show -p ActiveState,Environment,NeedDaemonReload ui.service; \
+             ls /var/lib/runproof-kept {UNIT}.runproof-new 2>/dev/null || true"
+        ),
+    )
+}
+
+/// Waits until nobody is at work on the faults of the lab and nothing is open.
+fn healed(site: &TestSite) {
+    let end = Instant::now() + Duration::from_secs(90);
+    let journal = site.kept().join("faults.jsonl");
+    while journal.exists() {
+        assert!(
+            Instant::now() < end,
+            "{}",
+            std::fs::read_to_string(&journal).unwrap_or_default()
+        );
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn on_incus_a_fault_is_caught_its_fix_proven_and_nothing_of_it_is_left() {
+    let site = TestSite::up(
+        Engine::Incus,
+        "incus",
+        &["system", "tables", "vault", "drive"],
+    );
+    let before = state(&site);
+    let output = drill(&site, &["--format", "json", SCENARIO])
+        .output()
+        .unwrap();
+    let rows = rows(&output);
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert_eq!(rows[0]["outcome"], "caught", "{}", rows[0]);
+    assert_eq!(rows[0]["fix"]["fix"], "proven", "{}", rows[0]);
+    assert_eq!(rows[0]["anew"], serde_json::json!([]));
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(state(&site), before);
+
+    killed_at_every_step(&site, &before);
+    held_and_undone(&site, &before);
+    refused(&site, &before);
+    what_is_somebody_elses_is_made_anew(&site, &before);
+}
+
+/// SIGKILL at each step of the journal and between: the watchdog makes it good, or the next command.
+fn killed_at_every_step(site: &TestSite, before: &str) {
+    for step in [
+        "begin", "doing", "injected", "done", "fixed", "restored", "undone",
+    ] {
+        let output = drill(site, &[SCENARIO])
+            .env("RUNPROOF_TEST_DIE_AT", step)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), None, "it was killed at {step}");
+        healed(site);
+        assert_eq!(state(site), before, "killed at {step}");
+    }
+    // Nobody stands by: the next command on the lab finds it.
+    let output = drill(site, &[SCENARIO])
+        .env("RUNPROOF_TEST_DIE_AT", "done")
+        .env("RUNPROOF_TEST_NO_WATCHDOG", "1")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), None);
+    std::thread::sleep(Duration::from_secs(1));
+    assert_ne!(state(site), before, "nobody has undone it yet");
+    let status = site
+        .runproof()
+        .args(["lab", "status", "--name", &site.prefix])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&status.stderr).into_owned();
+    assert!(
+        said.contains(&format!("undone in the lab {}: {SCENARIO}", site.prefix)),
+        "{said}"
+    );
+    assert_eq!(state(site), before);
+}
+
+fn held_and_undone(site: &TestSite, before: &str) {
+    let output = drill(site, &["--format", "json", "--hold", SCENARIO])
+        .output()
+        .unwrap();
+    assert_eq!(rows(&output)[0]["outcome"], "caught");
+    assert_ne!(state(site), before);
+    let check = site
+        .runproof()
+        .args([
+            "check",
+            "--site",
+            &site.prefix,
+            "--id",
+            "botui-server-url-localhost",
+        ])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&check.stderr).into_owned();
+    assert_eq!(
+        check.status.code(),
+        Some(1),
+        "it is broken on purpose: {said}"
+    );
+    assert!(said.contains("drill --undo"), "{said}");
+    // Another one does not go on top of it.
+    let output = drill(site, &[SCENARIO]).output().unwrap();
+    assert_ne!(output.status.code(), Some(0));
+    let output = site
+        .runproof()
+        .args(["drill", "--undo", "--site", &site.prefix])
+        .output()
+        .unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    healed(site);
+    assert_eq!(state(site), before);
+}
+
+/// What is no lab of ours, or not the node that was made, is refused before the first byte.
+fn refused(site: &TestSite, before: &str) {
+    for place in ["sites/prod.yaml", "./x.yaml", "bundle:x", "/etc/prod.yaml"] {
+        let output = site
+            .runproof()
+            .args(["drill", "--site", place, SCENARIO])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(64), "{place}");
+    }
+    let node = site.node("system");
+    let copy = format!("{node}-copy");
+    let incus = |words: &[&str]| {
+        let output = Command::new("incus").args(words).output().unwrap();
+        assert!(
+            output.status.success(),
+            "{words:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    };
+    // A copy in the node's place: its name and label are right, it is another instance.
+    incus(&["copy", &node, &copy]);
+    // Two cannot have one address.
+    incus(&["config", "device", "remove", &copy, "eth0"]);
+    incus(&["stop", "-f", &node]);
+    let away = format!("{node}-away");
+    incus(&["rename", &node, &away]);
+    incus(&["rename", &copy, &node]);
+    incus(&["start", &node]);
+    let output = drill(site, &[SCENARIO]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("another instance"), "{said}");
+    incus(&["delete", "-f", &node]);
+    incus(&["rename", &away, &node]);
+    incus(&["start", &node]);
+    // The nonce in the node is another one: somebody else's lab.
+    let nonce = site.sh(
+        "system",
+        "cat /etc/runproof-lab; echo other >/etc/runproof-lab",
+    );
+    let output = drill(site, &[SCENARIO]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("nonce"), "{said}");
+    site.sh(
+        "system",
+        &format!("echo {} >/etc/runproof-lab", nonce.trim()),
+    );
+    let end = Instant::now() + Duration::from_secs(60);
+    while !site
+        .sh("system", "systemctl is-active ui.service || true")
+        .starts_with("active")
+    {
+        assert!(Instant::now() < end);
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    assert_eq!(state(site), before);
+}
+
+/// A state that neither the fault nor a fix has left is not guessed away.
+fn what_is_somebody_elses_is_made_anew(site: &TestSite, before: &str) {
+    let output = drill(site, &["--hold", SCENARIO]).output().unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    site.sh("system", &format!("echo '# by hand' >>{UNIT}"));
+    let output = site
+        .runproof()
+        .args(["recover", &site.prefix])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("the node system"), "{said}");
+    healed(site);
+    let words = |text: &str| text.lines().next().map(str::to_owned);
+    assert_eq!(words(&state(site)), words(before));
+}
