@@ -1,7 +1,7 @@
 # Changes what an ELF program of 64 bits needs, in place: elf.pl FILE newer-glibc|missing-library|foreign-architecture [try]
 use strict;
 my ($file, $what, $try) = @ARGV;
-open my $f, '+<:raw', $file or die "$file: $!\n";
+open my $f, $try ? '<:raw' : '+<:raw', $file or die "$file: $!\n";
 local $/;
 my $elf = <$f>;
 die "$file is no ELF program of 64 bits\n" unless substr($elf, 0, 6) eq "\x7fELF\x02\x01";

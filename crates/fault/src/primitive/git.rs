@@ -28,7 +28,7 @@ impl Git {
         let path = sh(&self.path);
         // As its owner, who keeps what git writes.
         let git = format!(
-            "d={path}; g() {{ runuser -u \"$(stat -c %U -- \"$d\")\" -- git -C \"$d\" \"$@\"; }}\n"
+            "d={path}; g() {{ if [ -O \"$d\" ]; then git -C \"$d\" \"$@\"; else runuser -u \"$(stat -c %U -- \"$d\")\" -- git -C \"$d\" \"$@\"; fi; }}\n"
         );
         let state = format!(
             "{git}g symbolic-ref -q HEAD; g rev-parse HEAD 2>/dev/null || echo 'no commit'; g status --porcelain 2>/dev/null; g diff HEAD 2>/dev/null | sha256sum"
@@ -74,5 +74,54 @@ impl Git {
             restore: format!("{git}{restore}"),
             state,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use serde_json::{Value, json};
+    use std::path::Path;
+    use std::process::Command;
+
+    /// No node of a lab has git: the texts are run here, on a copy of nothing of ours.
+    fn run(folder: &Path, text: &str) -> Option<String> {
+        let output = Command::new("sh")
+            .args(["-c", text])
+            .env("KEPT", folder.join("kept"))
+            .env("HOME", folder)
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        output.status.success().then_some(said)
+    }
+
+    #[rstest]
+    #[case::a_commit(json!({ "commit": "it's not pushed" }))]
+    #[case::a_change(json!({ "dirty": true }))]
+    fn a_working_copy_is_changed_and_comes_back(#[case] mut what: Value) {
+        let folder = tempfile::tempdir().unwrap();
+        let copy = folder.path().join("work/copy");
+        std::fs::create_dir_all(&copy).unwrap();
+        std::fs::create_dir(folder.path().join("kept")).unwrap();
+        let made = "git init -q . && echo one >'a file' && git add . && \
+                    git -c user.name=a -c user.email=a@example.com commit -q -m first";
+        let made = format!("cd '{}' && {made}", copy.display());
+        assert!(run(folder.path(), &made).is_some());
+        what["path"] = copy.to_str().unwrap().into();
+        let act = serde_json::from_value::<Git>(what).unwrap().act().unwrap();
+        let must = |text: &str| run(folder.path(), text).unwrap_or_else(|| panic!("{text}"));
+        must(&act.needs);
+        let before = must(&act.state);
+        must(&act.keep);
+        must(&act.inject);
+        must(&act.effect);
+        assert_ne!(must(&act.state), before);
+        for _ in 0..2 {
+            must(&act.restore);
+            assert_eq!(must(&act.state), before);
+        }
+        assert!(run(folder.path(), &act.effect).is_none());
     }
 }

@@ -101,3 +101,6 @@ impl Primitive {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,7 +41,7 @@ tell() { case $(code "$1") in 200) echo "etag $(header etag "$1")"; s3 "$at/$1" 
 hold() { case $(code "$2") in 404) : >"$KEPT/$1.absent" ;; 200) s3 -o "$KEPT/$1" "$at/$2" && header content-type "$2" >"$KEPT/$1.type" ;; *) false ;; esac; }
 give() { if [ -e "$KEPT/$1.absent" ]; then case $(code "$2") in 404) ;; *) s3 -X DELETE "$at/$2" ;; esac
   else s3 -o /dev/null -X PUT -H "Content-Type: $(cat "$KEPT/$1.type")" --data-binary @"$KEPT/$1" "$at/$2"; fi; }
-keys() { s3 "$at/$1?list-type=2" | tr -d '\n' | sed 's/<Contents>/\n<Contents>/g' | sed -n 's/.*<Key>\([^<]*\)<.*/\1/p'; }
+keys() { { s3 "$at/$1?list-type=2" | tr -d '\n'; echo; } | sed 's/<Contents>/\n<Contents>/g' | sed -n 's/.*<Key>\([^<]*\)<.*/\1/p'; }
 "#;
 
 impl Objects {

@@ -192,6 +192,7 @@ impl Rows<'_> {
     fn act(&self, does: &str) -> Result<Act, FaultError> {
         let table = identifier(self.table)?;
         let db = self.database;
+        identifier(db)?;
         let mut names = Vec::new();
         for name in self.columns.iter().flat_map(|columns| columns.keys()) {
             identifier(name)?;
@@ -264,6 +265,7 @@ impl Rows<'_> {
 
 fn rename_table(database: &str, rename: &RenameTable) -> Result<Act, FaultError> {
     let (old, new) = (identifier(&rename.table)?, identifier(&rename.to)?);
+    identifier(database)?;
     let is = |name: &str| format!("to_regclass({})", literal(&Value::String(name.to_owned())));
     let state = psql(
         database,
