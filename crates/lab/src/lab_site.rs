@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use runproof_model::site::Engine as Kind;
+use zeroize::Zeroizing;
 
 use crate::engine::{Found, Place};
 use crate::error::LabError;
@@ -12,6 +13,7 @@ use crate::launch::NONCE_FILE;
 use crate::name::LabName;
 use crate::reap;
 use crate::record::{NodeRecord, Record};
+use crate::secrets::Secrets;
 use crate::state::{Folder, Held};
 
 /// The exit code of the guard before every script: the node is none of this lab.
@@ -46,6 +48,14 @@ pub struct LabSite {
 pub struct LabNode {
     role: String,
     node: NodeRecord,
+}
+
+/// What signs the certificates of a lab, as PEM.
+pub struct Authority {
+    /// Its certificate.
+    pub certificate: String,
+    /// Its key.
+    pub key: Zeroizing<String>,
 }
 
 /// What a script in a node said.
@@ -128,6 +138,25 @@ impl LabSite {
     /// The node of a role.
     pub fn node(&self, role: &str) -> Option<&LabNode> {
         self.nodes.iter().find(|node| node.role == role)
+    }
+
+    /// The authority whose certificates the lab's nodes trust.
+    ///
+    /// # Errors
+    /// When the lab does not have its secrets any more.
+    pub fn authority(&self) -> Result<Authority, LabError> {
+        let secrets = Secrets::read(&self.folder)?;
+        let of = |name: &str| {
+            let found = secrets.iter().find(|(one, _)| *one == name);
+            let found = found.map(|(_, value)| Zeroizing::new(value.to_owned()));
+            found.ok_or_else(|| {
+                LabError::failed(format!("the lab {} has no authority", self.record.name))
+            })
+        };
+        Ok(Authority {
+            certificate: of("LAB_CA_CRT")?.to_string(),
+            key: of("LAB_CA_KEY")?,
+        })
     }
 
     /// Runs a script as root in a node. The nonce is compared in the same exec, before the script:

@@ -34,7 +34,7 @@ mod wait;
 pub use boot::{Servers, UpOptions, up};
 pub use engine::{EngineChoice, install_lines};
 pub use error::{Kind, LabError};
-pub use lab_site::{LabNode, LabSite, Said};
+pub use lab_site::{Authority, LabNode, LabSite, Said};
 pub use labs::{Entry, NodeState, NodeStatus, State, Status, list, status};
 pub use name::LabName;
 pub use reap::down;

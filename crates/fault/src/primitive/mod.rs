@@ -7,10 +7,22 @@ use serde::Deserialize;
 use crate::act::Act;
 use crate::error::FaultError;
 
+mod binary;
+mod cache;
+mod certificate;
+mod disk;
 mod file;
 mod firewall;
+mod git;
+mod mount;
+mod network;
 mod nothing;
+mod objects;
+mod port;
+mod postgres;
+mod process;
 mod unit;
+mod vault;
 
 pub(crate) use unit::check_unit;
 
@@ -26,6 +38,30 @@ pub enum Primitive {
     Firewall(firewall::Firewall),
     /// A unit of systemd.
     Unit(unit::Unit),
+    /// The processes of a unit.
+    Process(process::Process),
+    /// A port that somebody else has.
+    Port(port::Port),
+    /// The node's network.
+    Network(network::Network),
+    /// A full disk.
+    Disk(disk::Disk),
+    /// A file system over a folder.
+    Mount(mount::Mount),
+    /// Vault.
+    Vault(vault::Vault),
+    /// PostgreSQL.
+    Postgres(postgres::Postgres),
+    /// Valkey.
+    Cache(cache::Cache),
+    /// The object storage.
+    Objects(objects::Objects),
+    /// A certificate.
+    Certificate(certificate::Certificate),
+    /// A program.
+    Binary(binary::Binary),
+    /// A working copy of git.
+    Git(git::Git),
     /// The negative control.
     Nothing(nothing::Nothing),
 }
@@ -35,13 +71,36 @@ impl Primitive {
     ///
     /// # Errors
     /// When its values contradict each other, or the lab lacks what it needs; nothing was changed.
-    pub fn act(&self, _lab: &LabSite) -> Result<Act, FaultError> {
+    pub fn act(&self, lab: &LabSite) -> Result<Act, FaultError> {
         match self {
             Self::EditFile(edit) => edit.act(),
             Self::RemoveFile(remove) => remove.act(),
             Self::Firewall(firewall) => firewall.act(),
             Self::Unit(unit) => unit.act(),
+            Self::Process(process) => process.act(),
+            Self::Port(port) => port.act(),
+            Self::Network(network) => {
+                network.act(|role| lab.node(role).map(|node| node.address().to_owned()))
+            }
+            Self::Disk(disk) => disk.act(),
+            Self::Mount(mount) => mount.act(),
+            Self::Vault(vault) => vault.act(),
+            Self::Postgres(postgres) => postgres.act(),
+            Self::Cache(cache) => cache.act(),
+            Self::Objects(objects) => objects.act(),
+            Self::Certificate(certificate) => {
+                let authority = lab.authority()?;
+                certificate.act(certificate::Authority {
+                    certificate: &authority.certificate,
+                    key: &authority.key,
+                })
+            }
+            Self::Binary(binary) => binary.act(),
+            Self::Git(git) => git.act(),
             Self::Nothing(nothing) => Ok(nothing.act()),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
