@@ -2,11 +2,15 @@
 //! platform and renders nothing.
 
 mod check;
+mod fault_recording;
 mod key;
+mod prove;
 mod record;
 mod run;
 
 pub use check::{Checked, check, replay, site_of};
+pub use fault_recording::{fault_digests, record_fault};
 pub use key::{KeyError, SiteKey};
+pub use prove::prove;
 pub use record::record;
 pub use run::{Run, RunOptions};

@@ -9,6 +9,7 @@ mod bind;
 mod builtin;
 mod cause;
 pub mod conflicts;
+mod constants;
 mod diagnostic;
 mod evaluate;
 pub mod expr;
@@ -34,8 +35,9 @@ mod words;
 pub mod yaml;
 
 pub use bind::bind;
+pub use constants::Constants;
 pub use diagnostic::{Diagnostic, Place};
-pub use evaluate::{evaluate, evaluate_facts, judge};
+pub use evaluate::{evaluate, evaluate_facts, judge, verdict};
 pub use expression::Expression;
 pub use facts::Facts;
 pub use invariant::Invariant;
