@@ -1,7 +1,5 @@
 //! What an expectation compares with: where the values of mutants come from.
 
-use std::collections::BTreeSet;
-
 use crate::expr::{Expr, Val};
 use crate::plan::{Bound, Plan};
 
@@ -9,10 +7,10 @@ use crate::plan::{Bound, Plan};
 #[derive(Clone, Debug, Default)]
 pub struct Constants {
     /// Its text literals, texts that its patterns match, and texts of the profile, the inputs
-    /// and the item of its loop that it reads.
-    pub texts: BTreeSet<String>,
+    /// and the item of its loop that it reads; in order of appearance.
+    pub texts: Vec<String>,
     /// Its whole numbers, and those that it reads likewise.
-    pub numbers: BTreeSet<i64>,
+    pub numbers: Vec<i64>,
 }
 
 impl Constants {
@@ -64,24 +62,24 @@ impl Constants {
 
     fn add(&mut self, val: &Val) {
         match val {
-            Val::Int(number) => {
-                self.numbers.insert(*number);
-            }
+            Val::Int(number) => once(&mut self.numbers, *number),
             #[allow(clippy::cast_possible_truncation)]
-            Val::Float(number) => {
-                self.numbers.insert(*number as i64);
-            }
-            Val::Str(text) => {
-                self.texts.insert(text.to_string());
-            }
+            Val::Float(number) => once(&mut self.numbers, *number as i64),
+            Val::Str(text) => once(&mut self.texts, text.to_string()),
             Val::List(items) => items.iter().for_each(|item| self.add(item)),
             Val::Map(map) => {
                 for (key, inner) in map.iter() {
-                    self.texts.insert(key.to_string());
+                    once(&mut self.texts, key.to_string());
                     self.add(inner);
                 }
             }
             Val::Null | Val::Bool(_) | Val::Absent | Val::Unknown(_) => {}
         }
+    }
+}
+
+fn once<T: PartialEq>(list: &mut Vec<T>, value: T) {
+    if !list.contains(&value) {
+        list.push(value);
     }
 }

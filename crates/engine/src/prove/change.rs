@@ -242,6 +242,10 @@ fn texts(text: Option<&str>, constants: &Constants) -> Vec<String> {
             format!("{OTHER}{constant}"),
         ]);
     }
+    // Who asks for two things of one text wants them in the order in which it names them.
+    let pairs = constants.texts.windows(2);
+    others.extend(pairs.map(|pair| pair.concat()));
+    others.push(constants.texts.concat());
     others.sort_unstable();
     others.dedup();
     others.retain(|other| Some(other.as_str()) != text);

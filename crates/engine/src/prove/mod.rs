@@ -55,7 +55,8 @@ pub fn prove(
         let mutants = lab.try_all(bound);
         column.mutants += mutants.tried;
         column.mutants_red += mutants.red;
-        column.toothless.extend(mutants.toothless);
+        let toothless = mutants.toothless.into_iter().map(|(_, weakness)| weakness);
+        column.toothless.extend(toothless);
         column.green_on_unknown.extend(mutants.green_on_unknown);
         counts.type_errors += mutants.type_errors;
         counts.absent += mutants.absent;

@@ -28,8 +28,8 @@ pub(super) struct Mutants {
     pub(super) absent: usize,
     /// Fields made unknown.
     pub(super) unknown: usize,
-    /// Expectations that nothing turned red.
-    pub(super) toothless: Vec<Weakness>,
+    /// Expectations that nothing turned red, by their number.
+    pub(super) toothless: Vec<(usize, Weakness)>,
     /// Fields that can be unknown and matter, and still it holds.
     pub(super) green_on_unknown: Vec<Weakness>,
 }
@@ -55,13 +55,19 @@ impl<'a> Lab<'a> {
     /// Tries everything on a judgement that holds.
     pub(super) fn try_all(&mut self, bound: &Bound) -> Mutants {
         let mut mutants = Mutants::default();
+        let mut teeth = false;
         for (index, expectation) in bound.invariant.expect.0.iter().enumerate() {
             // A judgement that holds was compiled.
             if let Ok(expr) = expectation.compiled() {
-                self.expectation(bound, index, expr, &mut mutants);
+                teeth |= self.expectation(bound, index, expr, &mut mutants);
             }
         }
-        if self.all_unknown(bound) == Some(Verdict::Pass) {
+        let blind = self.blind(bound);
+        if teeth {
+            // What the profile or the inputs decide has its teeth elsewhere.
+            mutants.toothless.retain(|(index, _)| !blind.contains(index));
+        }
+        if blind.len() == bound.invariant.expect.0.len() {
             mutants.green_on_unknown.push(Weakness {
                 node: node_of(bound),
                 expect: String::new(),
@@ -71,7 +77,14 @@ impl<'a> Lab<'a> {
         mutants
     }
 
-    fn expectation(&mut self, bound: &Bound, index: usize, expr: &Expr, mutants: &mut Mutants) {
+    /// Tries everything on one expectation; whether anything turned it red.
+    fn expectation(
+        &mut self,
+        bound: &Bound,
+        index: usize,
+        expr: &Expr,
+        mutants: &mut Mutants,
+    ) -> bool {
         let constants = Constants::of(self.plan, bound, expr);
         let mut teeth = false;
         let mut green = BTreeSet::new();
@@ -108,9 +121,12 @@ impl<'a> Lab<'a> {
             place,
         };
         if !teeth {
-            mutants.toothless.push(weakness(String::new()));
+            mutants.toothless.push((index, weakness(String::new())));
         }
-        mutants.green_on_unknown.extend(green.into_iter().map(weakness));
+        mutants
+            .green_on_unknown
+            .extend(green.into_iter().map(weakness));
+        teeth
     }
 
     /// Every place that an expression reads: the fact's name, its place in the plan, and where.
@@ -146,8 +162,9 @@ impl<'a> Lab<'a> {
         judged.unwrap_or((Verdict::Error, true))
     }
 
-    /// The verdict with every fact unknown at once.
-    fn all_unknown(&mut self, bound: &Bound) -> Option<Verdict> {
+    /// The expectations that hold with every fact unknown at once, by their number: something
+    /// else decides them.
+    fn blind(&mut self, bound: &Bound) -> Vec<usize> {
         let known: Vec<(usize, Val)> = bound
             .facts()
             .filter_map(|(_, fact)| Some((fact, self.facts.get(fact)?.clone())))
@@ -155,13 +172,16 @@ impl<'a> Lab<'a> {
         for (fact, _) in &known {
             self.facts.set(*fact, self.unknown.clone());
         }
-        let verdicts = (0..bound.invariant.expect.0.len())
-            .filter_map(|index| verdict(self.plan, bound, &self.facts, index));
-        let folded = Verdict::fold(verdicts.map(|(verdict, _)| verdict));
+        let blind = (0..bound.invariant.expect.0.len())
+            .filter(|index| {
+                verdict(self.plan, bound, &self.facts, *index)
+                    .is_some_and(|(verdict, _)| verdict == Verdict::Pass)
+            })
+            .collect();
         for (fact, val) in known {
             self.facts.set(fact, val);
         }
-        Some(folded)
+        blind
     }
 
     fn type_of(&mut self, fact: usize) -> &Type {
