@@ -263,7 +263,11 @@ impl Class<'_> {
     fn score(&self, left: &BTreeSet<usize>) -> f64 {
         let new = self.explains.intersection(left).count();
         let all = left.len() + self.missing.len();
-        if all == 0 { 0.0 } else { new as f64 / all as f64 }
+        if all == 0 {
+            0.0
+        } else {
+            new as f64 / all as f64
+        }
     }
 
     /// How much of the signature is new: of several that explain as much the plainest.
@@ -422,7 +426,10 @@ fn tell_apart(first: &Class<'_>, second: &Class<'_>, seen: &Seen) -> Vec<Further
         .symmetric_difference(&theirs)
         .map(|id| FurtherCheck {
             judged: judged(id),
-            red_under: if ours.contains(id) { one } else { other }.scenario.id.clone(),
+            red_under: if ours.contains(id) { one } else { other }
+                .scenario
+                .id
+                .clone(),
             id: id.clone(),
         })
         .collect();

@@ -138,7 +138,13 @@ pub fn record_fault(
         .cloned()
         .collect();
     let standin = red.nodes.iter().any(|node| {
-        let meant = || scenario.on.0.iter().any(|on| on.as_str() == node.role.as_str());
+        let meant = || {
+            scenario
+                .on
+                .0
+                .iter()
+                .any(|on| on.as_str() == node.role.as_str())
+        };
         node.standin && (roles.contains(&node.role) || meant())
     });
     FaultRecording {
@@ -176,9 +182,10 @@ fn same_look(one: &FactRecord, other: &FactRecord) -> bool {
 fn clocked(plan: &Plan) -> BTreeSet<usize> {
     let by_clock = plan.bound.iter().filter(|bound| {
         let expressions = &bound.invariant.expect.0;
-        expressions
-            .iter()
-            .any(|one| one.compiled().is_ok_and(runproof_suite::expr::Expr::reads_clock))
+        expressions.iter().any(|one| {
+            one.compiled()
+                .is_ok_and(runproof_suite::expr::Expr::reads_clock)
+        })
     });
     by_clock
         .flat_map(|bound| bound.facts().map(|(_, at)| at))

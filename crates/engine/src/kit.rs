@@ -41,7 +41,10 @@ impl Kit {
             }
         }
         let library = Library::load(files).unwrap_or_else(|mistakes| {
-            panic!("{}", mistakes.iter().map(ToString::to_string).collect::<String>())
+            panic!(
+                "{}",
+                mistakes.iter().map(ToString::to_string).collect::<String>()
+            )
         });
         let plan = bind(&library, &site_of(&bundle), &Selection::all());
         Self {
@@ -59,7 +62,11 @@ impl Kit {
     /// The reference with its facts changed.
     pub(crate) fn changed(&self, change: impl Fn(&str, &str, &Value, &mut Value)) -> Evidence {
         let mut evidence = self.bundle.evidence.clone();
-        for record in evidence.rounds.iter_mut().flat_map(|round| &mut round.facts) {
+        for record in evidence
+            .rounds
+            .iter_mut()
+            .flat_map(|round| &mut round.facts)
+        {
             change(
                 record.role.as_str(),
                 &record.kind,

@@ -17,8 +17,8 @@ pub mod text;
 pub mod verdict;
 
 pub use credentials::Credentials;
-pub use evidence::{Evidence, FactRecord, NodeRecord, Round};
 pub use diagnosis::Diagnosis;
+pub use evidence::{Evidence, FactRecord, NodeRecord, Round};
 pub use exit::ExitCode;
 pub use fault_recording::{FaultDigests, FaultRecording};
 pub use finding::{ExpectationOutcome, Finding};

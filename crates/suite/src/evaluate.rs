@@ -120,7 +120,10 @@ fn env<'a>(
     let mut env = Env::new(facts.now(&bound.role))
         .allow_empty(bound.invariant.allow_empty)
         .with("profile", profile)
-        .with("input", plan.input_vals.get(bound.inputs).unwrap_or(nothing))
+        .with(
+            "input",
+            plan.input_vals.get(bound.inputs).unwrap_or(nothing),
+        )
         .with("site", &plan.site_val);
     if let Some(item) = &bound.item {
         env.set(&item.variable, &item.val);

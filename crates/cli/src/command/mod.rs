@@ -2,12 +2,14 @@
 
 pub mod check;
 pub mod completions;
+pub mod diagnose;
 pub mod explain;
 pub mod init;
 pub mod lab;
 pub mod lint;
 pub mod list;
 pub mod look;
+pub mod prove;
 pub mod record;
 pub mod schema;
 
@@ -45,6 +47,12 @@ pub enum Command {
     /// Make a lab: the documented platform in containers, to look at and to break
     #[command(long_about = lab::ABOUT)]
     Lab(lab::LabArgs),
+    /// Prove the checks: replay recorded faults, change what is read, see what turns red
+    #[command(long_about = prove::ABOUT)]
+    Prove(prove::ProveArgs),
+    /// Say which documented scenario explains what is red, and how it is mended
+    #[command(long_about = diagnose::ABOUT)]
+    Diagnose(diagnose::DiagnoseArgs),
     /// Print completions for a shell
     Completions(completions::CompletionsArgs),
 }
@@ -56,6 +64,8 @@ impl Command {
             Self::Check(args) => args.check(),
             Self::Record(args) => args.check(),
             Self::Look(args) => args.check(),
+            Self::Prove(args) => args.check(),
+            Self::Diagnose(args) => args.check(),
             Self::Lint(_)
             | Self::Schema(_)
             | Self::Explain(_)
@@ -77,6 +87,8 @@ impl Command {
             Self::Look(args) => look::run(args, display),
             Self::Init(args) => init::run(args, display),
             Self::Lab(args) => lab::run(args, display),
+            Self::Prove(args) => prove::run(args, display),
+            Self::Diagnose(args) => diagnose::run(args, display),
             Self::Completions(args) => completions::run(args),
         }
     }

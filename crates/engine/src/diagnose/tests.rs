@@ -15,11 +15,7 @@ fn report(kit: &Kit, red: &BTreeSet<(String, String)>, errors: &[&str]) -> Repor
     turned(evaluate(&kit.plan, &kit.bundle.evidence), red, errors)
 }
 
-fn turned(
-    mut findings: Vec<Finding>,
-    red: &BTreeSet<(String, String)>,
-    errors: &[&str],
-) -> Report {
+fn turned(mut findings: Vec<Finding>, red: &BTreeSet<(String, String)>, errors: &[&str]) -> Report {
     for finding in &mut findings {
         if finding.verdict == Verdict::Pass {
             let key = (finding.id.clone(), finding.node.clone());
@@ -88,7 +84,11 @@ fn three() -> Kit {
     let all = [
         scenario("address", "botui-server-url-localhost", ""),
         scenario("address-again", "botui-server-url-localhost", ""),
-        scenario("unit", "botui-server-url-localhost, svc-ui-active", "caddy-storage-set"),
+        scenario(
+            "unit",
+            "botui-server-url-localhost, svc-ui-active",
+            "caddy-storage-set",
+        ),
     ];
     Kit::with(&format!("scenarios:{}", all.concat()))
 }
@@ -126,7 +126,10 @@ fn an_error_neither_confirms_nor_refutes() {
     // What would tell them apart could not be established, so all three fit as well.
     let all: BTreeSet<&str> = diagnosis.candidates.iter().flat_map(ids).collect();
     assert_eq!(all.len(), 3);
-    let unit = diagnosis.candidates.iter().find(|one| ids(one).contains(&"unit"));
+    let unit = diagnosis
+        .candidates
+        .iter()
+        .find(|one| ids(one).contains(&"unit"));
     let unit = unit.unwrap();
     assert_eq!((unit.open, unit.missing.len(), unit.score), (1, 0, 1.0));
     assert!(!diagnosis.tell_apart.is_empty());
@@ -150,7 +153,10 @@ fn what_no_scenario_explains_is_said() {
 #[test]
 fn nothing_red_is_nothing_to_diagnose() {
     let kit = three();
-    let diagnosis = diagnose(&read(&kit, &[]), &report(&kit, &reds(&[]), &["svc-ui-active"]));
+    let diagnosis = diagnose(
+        &read(&kit, &[]),
+        &report(&kit, &reds(&[]), &["svc-ui-active"]),
+    );
     assert_eq!(diagnosis.exit_code, ExitCode::NothingChecked.code());
     assert!(diagnosis.candidates.is_empty() && diagnosis.errors == 1);
 }
@@ -168,14 +174,21 @@ fn a_recorded_fault_is_recognised_by_what_it_did() {
     ];
     let signatures = read(&kit, &recordings);
     for (id, change) in [
-        ("external-address", external_address as fn(&str, &str, &Value, &mut Value)),
+        (
+            "external-address",
+            external_address as fn(&str, &str, &Value, &mut Value),
+        ),
         ("vault-is-sealed", sealed),
     ] {
         let report = of_findings(evaluate(&kit.plan, &kit.changed(change)));
         let diagnosis = diagnose(&signatures, &report);
         assert_eq!(ids(&diagnosis.candidates[0]), [id]);
         assert!(diagnosis.candidates[0].scenarios[0].recorded);
-        assert!(diagnosis.unexplained.is_empty(), "{:?}", diagnosis.unexplained);
+        assert!(
+            diagnosis.unexplained.is_empty(),
+            "{:?}",
+            diagnosis.unexplained
+        );
     }
     let both = |role: &str, kind: &str, query: &Value, fact: &mut Value| {
         external_address(role, kind, query, fact);
@@ -191,7 +204,12 @@ fn a_recorded_fault_is_recognised_by_what_it_did() {
 /// signature that the suites really give it.
 fn taken_away(kit: &Kit) -> Vec<Signature> {
     let before = evaluate(&kit.plan, &kit.bundle.evidence);
-    let facts = kit.bundle.evidence.rounds.iter().flat_map(|round| &round.facts);
+    let facts = kit
+        .bundle
+        .evidence
+        .rounds
+        .iter()
+        .flat_map(|round| &round.facts);
     let things: BTreeSet<(String, String)> = facts
         .map(|fact| (fact.role.to_string(), fact.kind.clone()))
         .collect();

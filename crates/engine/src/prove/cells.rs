@@ -52,9 +52,8 @@ pub(super) fn cells(
             held.iter()
                 .filter(|new| matches!(new.verdict, Verdict::Fail | Verdict::Error))
         };
-        let explained = |new: &Finding| {
-            declared(id) || new.because_of.as_deref().is_some_and(declared)
-        };
+        let explained =
+            |new: &Finding| declared(id) || new.because_of.as_deref().is_some_and(declared);
         let unexplained = |verdict| {
             red()
                 .find(|new| new.verdict == verdict && !explained(new))

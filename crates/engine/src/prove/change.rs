@@ -221,7 +221,11 @@ fn numbers(number: i64, constants: &Constants) -> Vec<i64> {
         LARGE,
     ];
     for constant in &constants.numbers {
-        others.extend([constant.saturating_sub(1), *constant, constant.saturating_add(1)]);
+        others.extend([
+            constant.saturating_sub(1),
+            *constant,
+            constant.saturating_add(1),
+        ]);
     }
     others.sort_unstable();
     others.dedup();
@@ -299,7 +303,10 @@ fn maps(map: &BTreeMap<Arc<str>, Val>, of: &Type, constants: &Constants) -> Vec<
             others.push(more);
         }
     }
-    others.into_iter().map(|map| Val::Map(Arc::new(map))).collect()
+    others
+        .into_iter()
+        .map(|map| Val::Map(Arc::new(map)))
+        .collect()
 }
 
 /// Values of a type.

@@ -65,7 +65,9 @@ impl<'a> Lab<'a> {
         let blind = self.blind(bound);
         if teeth {
             // What the profile or the inputs decide has its teeth elsewhere.
-            mutants.toothless.retain(|(index, _)| !blind.contains(index));
+            mutants
+                .toothless
+                .retain(|(index, _)| !blind.contains(index));
         }
         if blind.len() == bound.invariant.expect.0.len() {
             mutants.green_on_unknown.push(Weakness {

@@ -46,14 +46,13 @@ pub fn render(diagnosis: &Diagnosis, style: &Style) -> String {
         page.line(0, Role::Strong, "What would tell the first two apart");
         for check in &diagnosis.tell_apart {
             let id = clean::line(&check.id, 120);
-            let again = if check.judged {
-                ""
-            } else {
-                "; not judged yet"
-            };
+            let again = if check.judged { "" } else { "; not judged yet" };
             let under = clean::line(&check.red_under, 120);
             page.line(2, Role::Plain, &format!("{id}: red under {under}{again}"));
-            page.verbatim(2, &format!("runproof check --id {id} --site {}", site_word(&site)));
+            page.verbatim(
+                2,
+                &format!("runproof check --id {id} --site {}", site_word(&site)),
+            );
         }
     }
     if !diagnosis.unexplained.is_empty() {
@@ -125,13 +124,23 @@ fn one(page: &mut Page, number: usize, candidate: &Candidate) {
         };
         if scenario.fix.is_empty() {
             let none = scenario.no_fix.as_deref().unwrap_or("none is documented");
-            page.field(3, "fix", Role::Plain, &format!("none{of}: {}", clean::line(none, 300)));
+            page.field(
+                3,
+                "fix",
+                Role::Plain,
+                &format!("none{of}: {}", clean::line(none, 300)),
+            );
         } else {
-            let on = scenario.fix_on.as_deref().map_or_else(String::new, |on| {
-                format!(", on {}", clean::line(on, 80))
-            });
+            let on = scenario
+                .fix_on
+                .as_deref()
+                .map_or_else(String::new, |on| format!(", on {}", clean::line(on, 80)));
             page.field(3, "fix", Role::Plain, &format!("documented{of}{on}:"));
-            for line in scenario.fix.iter().flat_map(|text| clean::lines(text, 4000)) {
+            for line in scenario
+                .fix
+                .iter()
+                .flat_map(|text| clean::lines(text, 4000))
+            {
                 page.verbatim(5, &line);
             }
         }
@@ -144,7 +153,11 @@ fn one(page: &mut Page, number: usize, candidate: &Candidate) {
 
 fn marks(marks: &[RedMark]) -> String {
     let words = marks.iter().map(|mark| {
-        format!("{} on {}", clean::line(&mark.id, 120), clean::line(&mark.node, 80))
+        format!(
+            "{} on {}",
+            clean::line(&mark.id, 120),
+            clean::line(&mark.node, 80)
+        )
     });
     words.collect::<Vec<_>>().join(", ")
 }
@@ -185,8 +198,19 @@ mod tests {
             candidates: vec![
                 Candidate {
                     scenarios: vec![
-                        scenario("sealed", &["vault operator unseal", "for u in a b; do\n  systemctl restart $u\ndone"], None),
-                        scenario("sealed-again", &[], Some("the documents \u{1b}[31mhave none")),
+                        scenario(
+                            "sealed",
+                            &[
+                                "vault operator unseal",
+                                "for u in a b; do\n  systemctl restart $u\ndone",
+                            ],
+                            None,
+                        ),
+                        scenario(
+                            "sealed-again",
+                            &[],
+                            Some("the documents \u{1b}[31mhave none"),
+                        ),
                     ],
                     score: 0.5,
                     explains: vec![mark("a", "vault"), mark("b", "system")],
@@ -243,6 +267,9 @@ mod tests {
         nothing.tell_apart.clear();
         nothing.exit_code = 3;
         let text = render(&nothing, &Style::default());
-        assert!(text.ends_with("nothing is red: there is nothing to diagnose - exit 3\n"), "{text}");
+        assert!(
+            text.ends_with("nothing is red: there is nothing to diagnose - exit 3\n"),
+            "{text}"
+        );
     }
 }

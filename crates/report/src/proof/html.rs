@@ -41,7 +41,11 @@ pub fn render(proof: &Proof) -> String {
     summary(&mut out, proof);
     matrix(&mut out, proof);
     for list in lists(proof) {
-        out.push_str(&format!("<h2>{} ({})</h2>\n", list.title, list.entries.len()));
+        out.push_str(&format!(
+            "<h2>{} ({})</h2>\n",
+            list.title,
+            list.entries.len()
+        ));
         out.push_str(&format!("<p>{}</p>\n<ul>\n", text(list.advice, 400)));
         for (name, said) in &list.entries {
             let (name, said) = (text(name, 120), text(said, 1200));
@@ -66,11 +70,20 @@ fn summary(out: &mut String, proof: &Proof) {
         ("collateral", counts.collateral.to_string()),
         ("errors", counts.error.to_string()),
         ("invariants that hold", counts.invariants.to_string()),
-        ("defects of the documents, left out", counts.defects.to_string()),
-        ("that do not apply here, left out", counts.skipped.to_string()),
+        (
+            "defects of the documents, left out",
+            counts.defects.to_string(),
+        ),
+        (
+            "that do not apply here, left out",
+            counts.skipped.to_string(),
+        ),
         ("red on the reference, left out", counts.red.to_string()),
         ("mutants", counts.mutants.to_string()),
-        ("mutants that turned something red", counts.mutants_red.to_string()),
+        (
+            "mutants that turned something red",
+            counts.mutants_red.to_string(),
+        ),
         ("toothless", counts.toothless.to_string()),
         ("green on unknown", counts.green_on_unknown.to_string()),
     ];
@@ -78,7 +91,11 @@ fn summary(out: &mut String, proof: &Proof) {
     for (name, value) in rows {
         out.push_str(&format!("<tr><th>{name}</th><td>{value}</td></tr>\n"));
     }
-    let class = if proof.exit_code == 0 { "" } else { " class=\"bad\"" };
+    let class = if proof.exit_code == 0 {
+        ""
+    } else {
+        " class=\"bad\""
+    };
     out.push_str(&format!(
         "<tr><th>exit code</th><td><span{class}>{}: {}</span></td></tr>\n</table>\n",
         proof.exit_code,
@@ -103,7 +120,9 @@ fn matrix(out: &mut String, proof: &Proof) {
         (Cell::TrueGreen, "stayed green, and had to"),
     ] {
         let (sign, class) = (sign(cell), cell.as_str());
-        out.push_str(&format!("<span class=\"{class}\">&nbsp;{sign}&nbsp;</span> {class}: {about}. "));
+        out.push_str(&format!(
+            "<span class=\"{class}\">&nbsp;{sign}&nbsp;</span> {class}: {about}. "
+        ));
     }
     out.push_str("A star is a stand-in.</p>\n<table class=\"m\">\n<thead><tr><th>invariant</th>");
     for row in &rows {
@@ -116,11 +135,17 @@ fn matrix(out: &mut String, proof: &Proof) {
     }
     out.push_str("</tr></thead>\n<tbody>\n");
     let mut suite = None;
-    for column in proof.invariants.iter().filter(|one| one.standing == Standing::Holds) {
+    for column in proof
+        .invariants
+        .iter()
+        .filter(|one| one.standing == Standing::Holds)
+    {
         if suite != Some(&column.suite) {
             suite = Some(&column.suite);
             let (wide, name) = (rows.len() + 1, text(&column.suite, 120));
-            out.push_str(&format!("<tr class=\"s\"><th colspan=\"{wide}\">{name}</th></tr>\n"));
+            out.push_str(&format!(
+                "<tr class=\"s\"><th colspan=\"{wide}\">{name}</th></tr>\n"
+            ));
         }
         line(out, column, &rows);
     }
@@ -174,7 +199,10 @@ fn details(out: &mut String, proof: &Proof) {
 
 fn detail(one: &MatrixCell) -> String {
     let class = one.cell.as_str();
-    format!("<li><span class=\"{class}\">{class}</span> {}</li>", text(&cell(one), 600))
+    format!(
+        "<li><span class=\"{class}\">{class}</span> {}</li>",
+        text(&cell(one), 600)
+    )
 }
 
 fn sign(cell: Cell) -> &'static str {
@@ -219,7 +247,10 @@ mod tests {
     fn every_invariant_that_holds_meets_every_scenario_that_was_replayed() {
         let html = render(&sample::proof());
         assert_eq!(html.matches("<td class=").count(), 6 * 2);
-        assert!(!html.contains("<script"), "no script is needed, and none comes in");
+        assert!(
+            !html.contains("<script"),
+            "no script is needed, and none comes in"
+        );
     }
 
     proptest! {

@@ -41,7 +41,14 @@ fn cases(proof: &Proof) -> Vec<Case> {
         if row.standin && verdict != Verdict::Pass {
             text.push_str("\nrests on a stand-in");
         }
-        cases.push(case("scenarios", &row.suite, &row.id, verdict, message, text));
+        cases.push(case(
+            "scenarios",
+            &row.suite,
+            &row.id,
+            verdict,
+            message,
+            text,
+        ));
     }
     let weak = lists(proof);
     for column in &proof.invariants {
@@ -64,7 +71,14 @@ fn cases(proof: &Proof) -> Vec<Case> {
             Verdict::Fail => lines.join("\n"),
             Verdict::Pass | Verdict::Error | Verdict::Skip | Verdict::Waived => message.clone(),
         };
-        cases.push(case("invariants", &column.suite, &column.id, verdict, message, text));
+        cases.push(case(
+            "invariants",
+            &column.suite,
+            &column.id,
+            verdict,
+            message,
+            text,
+        ));
     }
     cases
 }
@@ -112,6 +126,10 @@ mod tests {
         proof.invariants.clear();
         let xml = render(&proof.settle(false)).unwrap();
         let document = accepted(&xml);
-        assert!(document.descendants().any(|node| node.has_tag_name("error")));
+        assert!(
+            document
+                .descendants()
+                .any(|node| node.has_tag_name("error"))
+        );
     }
 }

@@ -23,7 +23,11 @@ fn row(id: &str, state: ScenarioState, why: Option<&str>, cells: Vec<MatrixCell>
         state,
         why: why.map(str::to_owned),
         standin: id == "vault-is-sealed",
-        true_green: if state == ScenarioState::Recorded { 2 } else { 0 },
+        true_green: if state == ScenarioState::Recorded {
+            2
+        } else {
+            0
+        },
         cells,
     }
 }
@@ -67,7 +71,12 @@ fn empty() -> Proof {
 pub(super) fn unproven() -> Proof {
     let mut proof = empty();
     let why = Some("there is no recording");
-    proof.scenarios = vec![row("nobody-recorded", ScenarioState::Unproven, why, Vec::new())];
+    proof.scenarios = vec![row(
+        "nobody-recorded",
+        ScenarioState::Unproven,
+        why,
+        Vec::new(),
+    )];
     proof.invariants = vec![column("vault-unsealed", Standing::Holds)];
     proof.settle(false)
 }
@@ -81,8 +90,18 @@ pub(super) fn proof() -> Proof {
             ScenarioState::Recorded,
             None,
             vec![
-                cell("vault-path-tables", Cell::Cascade, false, "on system: it is unknown, because of vault-unsealed"),
-                cell("vault-unsealed", Cell::Caught, true, "on vault: vault.sealed is true"),
+                cell(
+                    "vault-path-tables",
+                    Cell::Cascade,
+                    false,
+                    "on system: it is unknown, because of vault-unsealed",
+                ),
+                cell(
+                    "vault-unsealed",
+                    Cell::Caught,
+                    true,
+                    "on vault: vault.sealed is true",
+                ),
             ],
         ),
         row(
@@ -92,15 +111,35 @@ pub(super) fn proof() -> Proof {
             vec![
                 cell("botui-port", Cell::Missed, true, "it stays green"),
                 cell("botui-url", Cell::Error, true, "on system: timed out"),
-                cell("caddy-up", Cell::Collateral, false, "on proxy: \u{1b}[31m<script>alert('x')</script> & ]]> more"),
+                cell(
+                    "caddy-up",
+                    Cell::Collateral,
+                    false,
+                    "on proxy: \u{1b}[31m<script>alert('x')</script> & ]]> more",
+                ),
                 cell("caddy-tls", Cell::Error, false, "on proxy: timed out"),
             ],
         ),
-        row("nobody-recorded", ScenarioState::Unproven, Some("there is no recording"), Vec::new()),
-        row("long-ago", ScenarioState::Stale, Some("changed since: the scenario"), Vec::new()),
+        row(
+            "nobody-recorded",
+            ScenarioState::Unproven,
+            Some("there is no recording"),
+            Vec::new(),
+        ),
+        row(
+            "long-ago",
+            ScenarioState::Stale,
+            Some("changed since: the scenario"),
+            Vec::new(),
+        ),
     ];
     proof.invariants = [
-        "botui-port", "botui-url", "caddy-tls", "caddy-up", "vault-path-tables", "vault-unsealed",
+        "botui-port",
+        "botui-url",
+        "caddy-tls",
+        "caddy-up",
+        "vault-path-tables",
+        "vault-unsealed",
     ]
     .into_iter()
     .map(|id| column(id, Standing::Holds))
@@ -110,7 +149,11 @@ pub(super) fn proof() -> Proof {
         column("net-red", Standing::Red),
     ])
     .collect();
-    if let Some(vault) = proof.invariants.iter_mut().find(|one| one.id == "vault-unsealed") {
+    if let Some(vault) = proof
+        .invariants
+        .iter_mut()
+        .find(|one| one.id == "vault-unsealed")
+    {
         vault.caught_by.push("vault-is-sealed".to_owned());
         vault.standin = true;
     }

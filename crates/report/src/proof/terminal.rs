@@ -97,7 +97,11 @@ fn sum(page: &mut Page, proof: &Proof) {
     page.blank();
     let left_out = format!(
         "left out: {}, {} not apply here, {} red on the reference",
-        count(counts.defects, "defect of the documents", "defects of the documents"),
+        count(
+            counts.defects,
+            "defect of the documents",
+            "defects of the documents"
+        ),
         count(counts.skipped, "that does", "that do"),
         counts.red,
     );

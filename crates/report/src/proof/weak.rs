@@ -1,7 +1,9 @@
 //! What is wrong with a proof, and what to do about it: the same words in every format.
 
 use runproof_model::Proof;
-use runproof_model::proof::{Cell, InvariantColumn, MatrixCell, ScenarioRow, ScenarioState, Weakness};
+use runproof_model::proof::{
+    Cell, InvariantColumn, MatrixCell, ScenarioRow, ScenarioState, Weakness,
+};
 
 use crate::clean;
 
@@ -17,7 +19,8 @@ pub(super) struct List {
 pub(super) fn lists(proof: &Proof) -> Vec<List> {
     let rows = |state: ScenarioState| {
         let rows = proof.scenarios.iter().filter(move |row| row.state == state);
-        rows.map(|row| (clean::line(&row.id, 120), why(row))).collect()
+        rows.map(|row| (clean::line(&row.id, 120), why(row)))
+            .collect()
     };
     let weak = |of: fn(&InvariantColumn) -> &[Weakness]| {
         let columns = proof.invariants.iter();
@@ -55,7 +58,9 @@ pub(super) fn lists(proof: &Proof) -> Vec<List> {
 
 /// Why a scenario was not replayed.
 pub(super) fn why(row: &ScenarioRow) -> String {
-    row.why.as_deref().map_or_else(String::new, |why| clean::line(why, 300))
+    row.why
+        .as_deref()
+        .map_or_else(String::new, |why| clean::line(why, 300))
 }
 
 fn weakness(weak: &Weakness) -> String {
@@ -103,7 +108,9 @@ pub(super) fn percent(part: Option<f64>) -> String {
 /// What the exit code of a proof means, in a few words.
 pub(super) fn exit_meaning(proof: &Proof) -> &'static str {
     match proof.exit_code {
-        0 if proof.counts.unproven > 0 => "what was replayed is proved; unproven is what nobody recorded",
+        0 if proof.counts.unproven > 0 => {
+            "what was replayed is proved; unproven is what nobody recorded"
+        }
         0 => "every check is proved",
         1 => "a check is not worth what it says",
         3 => "nothing was checked",

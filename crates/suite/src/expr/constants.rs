@@ -22,7 +22,11 @@ fn collect(node: &Node, found: &mut Vec<Val>) {
     }
     if let Kind::Call(Func::Matches, args, _) = &node.kind {
         let pattern = args.get(1).and_then(Node::literal);
-        found.extend(pattern.and_then(example).map(|text| Val::from(text.as_str())));
+        found.extend(
+            pattern
+                .and_then(example)
+                .map(|text| Val::from(text.as_str())),
+        );
     }
     for child in node.children() {
         collect(child, found);
@@ -97,7 +101,10 @@ mod tests {
     #[case("a?b*c+")]
     fn the_example_of_a_pattern_matches_it(#[case] pattern: &str) {
         let text = example(pattern).unwrap();
-        assert!(regex::Regex::new(pattern).unwrap().is_match(&text), "{text}");
+        assert!(
+            regex::Regex::new(pattern).unwrap().is_match(&text),
+            "{text}"
+        );
     }
 
     #[test]
