@@ -8,6 +8,7 @@ pub mod cli;
 pub mod color;
 pub mod command;
 pub mod core_file;
+pub mod faults;
 pub mod live;
 pub mod load;
 pub mod message;

@@ -194,13 +194,23 @@ pub fn suite_files(folder: &Path) -> Result<Vec<SourceFile>, LoadError> {
     Ok(files)
 }
 
+/// The recording that is compiled in, with another profile where one is named.
+pub fn reference(library: &Library, profile: Option<&str>) -> Result<Bundle, LoadError> {
+    let mut bundle = Bundle::parse("the built-in reference", REFERENCE)
+        .map_err(|e| LoadError::new(e.to_string()))?;
+    if let Some(profile) = profile {
+        profile.clone_into(&mut bundle.site.profile);
+    }
+    known_profile(&bundle.site.profile, library)?;
+    Ok(bundle)
+}
+
 /// What `--site` names; without it the recording that is compiled in.
 pub fn target(options: &TargetOptions, library: &Library) -> Result<Target, LoadError> {
     let mut target = match &options.site {
         None => {
-            let bundle = Bundle::parse("the built-in reference", REFERENCE)
-                .map_err(|e| LoadError::new(e.to_string()))?;
-            Target::Recorded(Box::new(bundle))
+            let profile = options.documents.profile.as_deref();
+            Target::Recorded(Box::new(reference(library, profile)?))
         }
         Some(SiteChoice::Bundle(path)) => {
             let bundle = Bundle::read(path).map_err(|e| LoadError::new(e.to_string()))?;

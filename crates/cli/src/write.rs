@@ -6,11 +6,11 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use runproof_model::{ExitCode, Report};
-use runproof_report::{Style, json, junit, terminal};
+use runproof_model::{ExitCode, Proof, Report};
+use runproof_report::{Style, json, junit, proof, terminal};
 
 use crate::message;
-use crate::options::{Format, OutputOptions};
+use crate::options::{Format, OutputOptions, ProofFormat, ProofOutputOptions};
 
 /// An output that could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -47,20 +47,49 @@ impl WriteError {
 /// gives the exit code of the process: the report's own, unless an output
 /// could not be written. One output's failure does not stop the others.
 pub fn deliver(report: &Report, options: &OutputOptions, style: &Style) -> ExitCode {
+    let files = options.files.iter();
+    deliver_as(
+        report.exit_code,
+        options.format,
+        files.map(|file| (file.format, file.path.as_path())),
+        style,
+        |format, style| render(report, format, style),
+    )
+}
+
+/// The same for a proof.
+pub fn deliver_proof(proof: &Proof, options: &ProofOutputOptions, style: &Style) -> ExitCode {
+    let files = options.files.iter();
+    deliver_as(
+        proof.exit_code,
+        options.format,
+        files.map(|file| (file.format, file.path.as_path())),
+        style,
+        |format, style| render_proof(proof, format, style),
+    )
+}
+
+fn deliver_as<'a, F: Copy + Ord>(
+    code: u8,
+    to_stdout: F,
+    files: impl Iterator<Item = (F, &'a Path)>,
+    style: &Style,
+    render: impl Fn(F, &Style) -> Result<String, WriteError>,
+) -> ExitCode {
     let mut errors = Vec::new();
-    let mut rendered: BTreeMap<Format, String> = BTreeMap::new();
-    for file in &options.files {
+    let mut rendered: BTreeMap<F, String> = BTreeMap::new();
+    for (format, path) in files {
         // Files get no colour and the full width, wherever stdout goes.
         let plain = Style {
             color: false,
             width: 100,
             verbose: style.verbose,
         };
-        let result = render_once(&mut rendered, report, file.format, &plain)
-            .and_then(|text| replace_file(&file.path, text.as_bytes()));
+        let result = render_once(&mut rendered, format, || render(format, &plain))
+            .and_then(|text| replace_file(path, text.as_bytes()));
         errors.extend(result.err());
     }
-    let result = render(report, options.format, style).and_then(|text| stdout(&text));
+    let result = render(to_stdout, style).and_then(|text| stdout(&text));
     errors.extend(result.err());
     for error in &errors {
         message::error(&error.to_string());
@@ -71,7 +100,7 @@ pub fn deliver(report: &Report, options: &OutputOptions, style: &Style) -> ExitC
         .max_by_key(|code| *code == ExitCode::Defect)
     {
         Some(code) => code,
-        None => exit_code(report.exit_code),
+        None => exit_code(code),
     }
 }
 
@@ -98,16 +127,16 @@ pub fn exit_code(code: u8) -> ExitCode {
 /// # Errors
 ///
 /// The first that is not.
-pub fn check_places(options: &OutputOptions) -> Result<(), WriteError> {
-    for file in &options.files {
-        let folder = folder_of(&file.path);
+pub fn check_places<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<(), WriteError> {
+    for path in paths {
+        let folder = folder_of(path);
         let problem = match fs::metadata(folder) {
             Ok(found) if !found.is_dir() => io::Error::from(io::ErrorKind::NotADirectory),
-            Ok(_) if file.path.is_dir() => io::Error::from(io::ErrorKind::IsADirectory),
+            Ok(_) if path.is_dir() => io::Error::from(io::ErrorKind::IsADirectory),
             Ok(_) => continue,
             Err(cause) => cause,
         };
-        return Err(place(&file.path, problem));
+        return Err(place(path, problem));
     }
     Ok(())
 }
@@ -124,16 +153,30 @@ fn render(report: &Report, format: Format, style: &Style) -> Result<String, Writ
     }
 }
 
-fn render_once<'a>(
-    rendered: &'a mut BTreeMap<Format, String>,
-    report: &Report,
-    format: Format,
-    style: &Style,
-) -> Result<&'a str, WriteError> {
+fn render_proof(proof: &Proof, format: ProofFormat, style: &Style) -> Result<String, WriteError> {
+    let defect = |cause: String| WriteError::Render {
+        format: format.as_str(),
+        cause,
+    };
+    match format {
+        ProofFormat::Terminal => Ok(proof::terminal::render(proof, style)),
+        ProofFormat::Json => json::to_string(proof).map_err(|cause| defect(cause.to_string())),
+        ProofFormat::Html => Ok(proof::html::render(proof)),
+        ProofFormat::Junit => {
+            proof::junit::render(proof).map_err(|cause| defect(cause.to_string()))
+        }
+    }
+}
+
+fn render_once<F: Copy + Ord>(
+    rendered: &mut BTreeMap<F, String>,
+    format: F,
+    render: impl FnOnce() -> Result<String, WriteError>,
+) -> Result<&str, WriteError> {
     use std::collections::btree_map::Entry;
     let text = match rendered.entry(format) {
         Entry::Occupied(entry) => entry.into_mut(),
-        Entry::Vacant(entry) => entry.insert(render(report, format, style)?),
+        Entry::Vacant(entry) => entry.insert(render()?),
     };
     Ok(text)
 }

@@ -39,6 +39,8 @@ fn text(bytes: &[u8]) -> String {
 #[case::list("list", &["list", "--help"])]
 #[case::look("look", &["look", "--help"])]
 #[case::init("init", &["init", "--help"])]
+#[case::prove("prove", &["prove", "--help"])]
+#[case::diagnose("diagnose", &["diagnose", "--help"])]
 #[case::completions("completions", &["completions", "--help"])]
 #[case::lab("lab", &["lab", "--help"])]
 #[case::lab_up("lab-up", &["lab", "up", "--help"])]
@@ -76,6 +78,7 @@ fn every_help_teaches(#[case] name: &str, #[case] words: &[&str]) {
 #[case::one_file_twice("one-file-twice", &["check", "--output", "json=a", "--output", "junit=./a"])]
 #[case::record_without_site("record-without-site", &["record", "a.json"])]
 #[case::explain_without_id("explain-without-id", &["explain"])]
+#[case::diagnose_nothing("diagnose-nothing", &["diagnose"])]
 #[case::hostile_words("hostile-words", &["explain", "a\u{1b}[2Jb"])]
 fn a_usage_error_is_64_and_says_what_was_expected(#[case] name: &str, #[case] words: &[&str]) {
     let output = output(words);

@@ -4,10 +4,12 @@
 //! (and the few characters more that `clean` knows) before it stands in an output.
 
 mod clean;
+pub mod diagnosis;
 pub mod diagnostics;
 pub mod json;
 pub mod junit;
 mod paint;
+pub mod proof;
 pub mod terminal;
 pub mod words;
 mod wrap;

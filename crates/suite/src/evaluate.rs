@@ -80,23 +80,65 @@ pub fn judge(plan: &Plan, bound: &Bound, facts: &Facts) -> Finding {
     mark_defect(finding)
 }
 
-/// Each expectation's outcome; `profile` stands for the profile when given.
-fn outcomes(plan: &Plan, bound: &Bound, facts: &Facts, profile: Option<&Val>) -> Vec<Outcome> {
-    let nothing = Val::unknown(ReasonKind::Defect, "the plan does not hold it");
+/// The verdict of one expectation alone (pass, fail or error), and whether an error is a defect
+/// of the suite: what [`judge`] says of it, without the cost of a reason. For mutants.
+///
+/// `None` when there is no such expectation.
+pub fn verdict(
+    plan: &Plan,
+    bound: &Bound,
+    facts: &Facts,
+    expectation: usize,
+) -> Option<(Verdict, bool)> {
+    let expectation = bound.invariant.expect.0.get(expectation)?;
+    let nothing = nothing();
+    let mut env = env(plan, bound, facts, &plan.profile_val, &nothing);
+    Some(match expectation.compiled() {
+        Ok(expr) => {
+            if expr.reads_clock() {
+                env.set_now(clock(plan, bound, facts, expr));
+            }
+            expr.verdict(&env)
+        }
+        Err(_) => (Verdict::Error, true),
+    })
+}
+
+/// What a name stands for that the plan does not know.
+fn nothing() -> Val {
+    Val::unknown(ReasonKind::Defect, "the plan does not hold it")
+}
+
+/// What the expectations of a judgement see.
+fn env<'a>(
+    plan: &'a Plan,
+    bound: &'a Bound,
+    facts: &'a Facts,
+    profile: &'a Val,
+    nothing: &'a Val,
+) -> Env<'a> {
     let mut env = Env::new(facts.now(&bound.role))
         .allow_empty(bound.invariant.allow_empty)
-        .with("profile", profile.unwrap_or(&plan.profile_val))
+        .with("profile", profile)
         .with(
             "input",
-            plan.input_vals.get(bound.inputs).unwrap_or(&nothing),
+            plan.input_vals.get(bound.inputs).unwrap_or(nothing),
         )
         .with("site", &plan.site_val);
     if let Some(item) = &bound.item {
         env.set(&item.variable, &item.val);
     }
     for (name, at) in bound.facts() {
-        env.set(name, facts.get(at).unwrap_or(&nothing));
+        env.set(name, facts.get(at).unwrap_or(nothing));
     }
+    env
+}
+
+/// Each expectation's outcome; `profile` stands for the profile when given.
+fn outcomes(plan: &Plan, bound: &Bound, facts: &Facts, profile: Option<&Val>) -> Vec<Outcome> {
+    let nothing = nothing();
+    let profile = profile.unwrap_or(&plan.profile_val);
+    let mut env = env(plan, bound, facts, profile, &nothing);
     bound
         .invariant
         .expect

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use runproof_facts::registry::kind;
-use runproof_model::{Evidence, FactRecord, ReasonKind};
+use runproof_model::{Evidence, FactRecord, NodeRecord, ReasonKind};
 
 use crate::expr::Val;
 use crate::plan::Plan;
@@ -40,19 +40,31 @@ impl Facts {
                     .and_then(|records| records.iter().find(|record| record.query == wanted.query))
                     .map_or_else(
                         || nobody_looked(evidence, wanted.role.as_str(), wanted.kind),
-                        |record| match kind(wanted.kind) {
-                            Some(kind) => Val::from_recorded(&kind.believed(&record.fact)),
-                            None => Val::from_recorded(&record.fact),
-                        },
+                        |record| decoded(record),
                     )
             })
             .collect();
-        let clocks = evidence
-            .nodes
-            .iter()
-            .filter_map(|node| Some((node.role.to_string(), Val::from(node.now?))))
-            .collect();
+        let clocks = clocks(&evidence.nodes).collect();
         Self { vals, clocks }
+    }
+
+    /// The same with other facts and clocks laid over it: those of a recorded fault. What the
+    /// plan does not want is left out.
+    #[must_use]
+    pub fn overlaid(&self, plan: &Plan, nodes: &[NodeRecord], facts: &[FactRecord]) -> Self {
+        let mut laid = self.clone();
+        laid.clocks.extend(clocks(nodes));
+        for record in facts {
+            let wanted = plan.wanted().iter().position(|wanted| {
+                wanted.role == record.role
+                    && wanted.kind == record.kind
+                    && wanted.query == record.query
+            });
+            if let Some(at) = wanted {
+                laid.set(at, decoded(record));
+            }
+        }
+        laid
     }
 
     /// The fact at a place of [`Plan::wanted`].
@@ -73,6 +85,21 @@ impl Facts {
             Val::unknown(ReasonKind::NotRecorded, format!("the clock of {role}"))
         })
     }
+}
+
+/// A recorded fact as far as it can be believed.
+fn decoded(record: &FactRecord) -> Val {
+    match kind(&record.kind) {
+        Some(kind) => Val::from_recorded(&kind.believed(&record.fact)),
+        None => Val::from_recorded(&record.fact),
+    }
+}
+
+/// The clocks of nodes, by role.
+fn clocks(nodes: &[NodeRecord]) -> impl Iterator<Item = (String, Val)> {
+    nodes
+        .iter()
+        .filter_map(|node| Some((node.role.to_string(), Val::from(node.now?))))
 }
 
 fn nobody_looked(evidence: &Evidence, role: &str, kind: &str) -> Val {

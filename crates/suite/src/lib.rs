@@ -10,6 +10,7 @@ mod bound_scenario;
 mod builtin;
 mod cause;
 pub mod conflicts;
+mod constants;
 mod diagnostic;
 mod evaluate;
 pub mod expr;
@@ -36,8 +37,9 @@ pub mod yaml;
 
 pub use bind::bind;
 pub use bound_scenario::{BoundScenario, scenarios};
+pub use constants::Constants;
 pub use diagnostic::{Diagnostic, Place};
-pub use evaluate::{evaluate, evaluate_facts, judge};
+pub use evaluate::{evaluate, evaluate_facts, judge, verdict};
 pub use expression::Expression;
 pub use facts::Facts;
 pub use invariant::Invariant;

@@ -4,15 +4,18 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
+use runproof_model::Site;
 use serde_json::{Map, Value};
 
 use crate::conflicts::Conflicts;
 use crate::diagnostic::{Diagnostic, Place, tidy};
+use crate::input::given;
 use crate::invariant::Invariant;
 use crate::profile::{Parameter, Profile};
 use crate::scenario::Scenario;
 use crate::sources::Sources;
 use crate::suite::Suite;
+use crate::template::{Braces, Names, word};
 
 /// The most invariants that a library may hold.
 pub const MAX_INVARIANTS: usize = 2000;
@@ -316,6 +319,27 @@ impl Library {
             }
         }
         Value::Object(map)
+    }
+
+    /// A text of a scenario with its templates filled in for a site; one without a value stays as
+    /// it is written.
+    pub fn fill(&self, site: &Site, text: &str) -> String {
+        let declared = self.suites.iter().flat_map(|loaded| {
+            let inputs = loaded.suite.inputs.iter();
+            inputs.map(|(name, input)| (name.as_str(), input))
+        });
+        let (inputs, _) = given(declared, &site.inputs);
+        let names = Names {
+            profile_name: &site.profile,
+            profile: &self.parameters(&site.profile),
+            inputs: &inputs,
+            site: &site.site,
+            item: None,
+        };
+        match names.resolve(text, Braces::Text) {
+            Ok(value) => word(&value),
+            Err(_) => text.to_owned(),
+        }
     }
 
     /// The roles that a profile knows, its own and inherited: required, then optional.

@@ -86,7 +86,7 @@ impl CheckArgs {
 
 /// Runs `check`.
 pub fn run(args: &CheckArgs, display: &DisplayOptions) -> ExitCode {
-    if let Err(error) = write::check_places(&args.output) {
+    if let Err(error) = write::check_places(args.output.paths()) {
         message::error(&error.to_string());
         return error.exit_code();
     }

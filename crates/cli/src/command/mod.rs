@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod completions;
+pub mod diagnose;
 pub mod drill;
 pub mod explain;
 pub mod init;
@@ -9,6 +10,7 @@ pub mod lab;
 pub mod lint;
 pub mod list;
 pub mod look;
+pub mod prove;
 pub mod record;
 pub mod recover;
 pub mod schema;
@@ -57,6 +59,12 @@ pub enum Command {
     /// Stand by a drill, and undo its fault when it dies
     #[command(hide = true)]
     Watchdog(watchdog::WatchdogArgs),
+    /// Prove the checks: replay recorded faults, change what is read, see what turns red
+    #[command(long_about = prove::ABOUT)]
+    Prove(prove::ProveArgs),
+    /// Say which documented scenario explains what is red, and how it is mended
+    #[command(long_about = diagnose::ABOUT)]
+    Diagnose(diagnose::DiagnoseArgs),
     /// Print completions for a shell
     Completions(completions::CompletionsArgs),
 }
@@ -69,6 +77,8 @@ impl Command {
             Self::Record(args) => args.check(),
             Self::Look(args) => args.check(),
             Self::Drill(args) => args.check(),
+            Self::Prove(args) => args.check(),
+            Self::Diagnose(args) => args.check(),
             Self::Lint(_)
             | Self::Schema(_)
             | Self::Explain(_)
@@ -95,6 +105,8 @@ impl Command {
             Self::Drill(args) => drill::run(args, display),
             Self::Recover(args) => recover::run(args),
             Self::Watchdog(args) => watchdog::run(args),
+            Self::Prove(args) => prove::run(args, display),
+            Self::Diagnose(args) => diagnose::run(args, display),
             Self::Completions(args) => completions::run(args),
         }
     }

@@ -84,23 +84,38 @@ impl OutputFile {
 }
 
 impl OutputOptions {
+    /// The files that are written.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|file| file.path.as_path())
+    }
+
     /// Checks what can be checked before a long run: no file twice.
     ///
     /// # Errors
     ///
     /// Names the file.
     pub fn check(&self) -> Result<(), UsageError> {
-        for (index, file) in self.files.iter().enumerate() {
-            let same = |other: &OutputFile| same_place(&other.path, &file.path);
-            if self.files.iter().take(index).any(same) {
-                return Err(UsageError::new(
-                    format!("--output names {} twice", file.path.display()),
-                    "each report needs a file of its own",
-                ));
-            }
-        }
-        Ok(())
+        no_file_twice(self.paths())
     }
+}
+
+/// Checks that no two outputs go to one file.
+///
+/// # Errors
+///
+/// Names the file.
+pub fn no_file_twice<'a>(paths: impl Iterator<Item = &'a Path>) -> Result<(), UsageError> {
+    let mut taken: Vec<&Path> = Vec::new();
+    for path in paths {
+        if taken.iter().any(|other| same_place(other, path)) {
+            return Err(UsageError::new(
+                format!("--output names {} twice", path.display()),
+                "each report needs a file of its own",
+            ));
+        }
+        taken.push(path);
+    }
+    Ok(())
 }
 
 /// Whether two paths are the same but for `.` and doubled slashes.

@@ -67,7 +67,7 @@ fn one_output_that_fails_does_not_stop_the_others() {
         format: Format::Terminal,
         files: vec![file("missing/a.json"), file("b.json")],
     };
-    assert!(check_places(&options).is_err());
+    assert!(check_places(options.paths()).is_err());
     assert_eq!(
         deliver(&report(0), &options, &Style::default()),
         ExitCode::CannotWrite

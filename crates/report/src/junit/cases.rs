@@ -12,23 +12,25 @@ use crate::words::{self, count};
 const TEXT_LIMITS: [usize; 3] = [8 << 10, 2 << 10, 0];
 /// The longest message; it stands in an attribute and again in the text.
 const MESSAGE: usize = 300;
+/// The exit code of a run that checked nothing.
+pub(super) const NOTHING: u8 = runproof_model::ExitCode::NothingChecked as u8;
 /// What the writer puts around a case, generously.
 const CASE_MARKUP: usize = 200;
 /// What a suite needs besides its cases: tags and its output.
 const SUITE: usize = 12 << 10;
 
 /// A test case, its texts washed and cut.
-pub(super) struct Case {
+pub(crate) struct Case {
     /// The node's role as the report has it.
-    pub(super) role: String,
+    pub(crate) role: String,
     /// The same as it is printed.
-    pub(super) node: String,
-    pub(super) classname: String,
-    pub(super) name: String,
-    pub(super) verdict: Verdict,
-    pub(super) message: String,
+    pub(crate) node: String,
+    pub(crate) classname: String,
+    pub(crate) name: String,
+    pub(crate) verdict: Verdict,
+    pub(crate) message: String,
     /// Begins with the message; empty for a pass.
-    pub(super) text: String,
+    pub(crate) text: String,
 }
 
 /// The cases of a document, and what its reader must know about cuts.
@@ -62,10 +64,24 @@ pub(super) fn plan(report: &Report, nodes: &BTreeMap<&str, &NodeRecord>, limit: 
             }
         })
         .collect();
+    if report.exit_code == NOTHING {
+        cases.push(nothing_checked(words::exit_of(report)));
+    }
+    fit(cases, limit)
+}
+
+/// A document without a red case reads as success where nobody looks at exit codes.
+pub(super) fn nothing_checked(words: &str) -> Case {
+    own("nothing-checked", words.to_owned())
+}
+
+/// The cases as a document may hold them: within its limit, no two of one name.
+pub(super) fn fit(mut cases: Vec<Case>, limit: usize) -> Plan {
     let mut notes = Vec::new();
-    if report.exit_code == runproof_model::ExitCode::NothingChecked.code() {
-        // A document without a red case reads as success where nobody looks at exit codes.
-        cases.push(own("nothing-checked", words::exit_of(report).to_owned()));
+    for case in &mut cases {
+        if case.text.len() > TEXT_LIMITS[0] {
+            case.text = text::cut(&case.text, TEXT_LIMITS[0]);
+        }
     }
     shrink(&mut cases, limit, &mut notes);
     make_unique(&mut cases);

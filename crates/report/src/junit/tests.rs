@@ -11,7 +11,7 @@ use super::*;
 use crate::sample;
 
 /// Reads a document with both parsers; checks what every consumer needs.
-fn accepted(xml: &str) -> Document<'_> {
+pub(crate) fn accepted(xml: &str) -> Document<'_> {
     let mut reader = quick_xml::Reader::from_str(xml);
     reader.config_mut().check_end_names = true;
     loop {

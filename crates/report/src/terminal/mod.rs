@@ -10,7 +10,7 @@
 
 mod entry;
 mod fold;
-mod page;
+pub(crate) mod page;
 mod tail;
 
 use runproof_model::{Finding, Report, Verdict};
@@ -19,12 +19,8 @@ use crate::clean;
 use crate::paint::{Paint, Role};
 use crate::words::count;
 use fold::Folded;
-use page::Page;
+use page::{NARROWEST, Page, WIDEST};
 
-/// Wider lines than this are hard to read.
-const WIDEST: usize = 100;
-/// Narrower than this nothing can be laid out.
-const NARROWEST: usize = 40;
 /// What the report of a recording opens with.
 const RECORDED: &str = "recorded reference, not your site";
 

@@ -3,19 +3,23 @@
 use crate::paint::{Paint, Role};
 use crate::wrap::{pad, width, wrap};
 
+/// Wider lines than this are hard to read.
+pub(crate) const WIDEST: usize = 100;
+/// Narrower than this nothing can be laid out.
+pub(crate) const NARROWEST: usize = 40;
 /// The columns of a field's label, with the space after it.
 const LABEL: usize = 10;
 
 /// A text that grows downwards.
-pub(super) struct Page {
+pub(crate) struct Page {
     out: String,
     paint: Paint,
     width: usize,
-    pub(super) verbose: bool,
+    pub(crate) verbose: bool,
 }
 
 impl Page {
-    pub(super) fn new(paint: Paint, width: usize, verbose: bool) -> Self {
+    pub(crate) fn new(paint: Paint, width: usize, verbose: bool) -> Self {
         Self {
             out: String::new(),
             paint,
@@ -25,24 +29,24 @@ impl Page {
     }
 
     /// An empty line; never two in a row.
-    pub(super) fn blank(&mut self) {
+    pub(crate) fn blank(&mut self) {
         if !self.out.is_empty() && !self.out.ends_with("\n\n") {
             self.out.push('\n');
         }
     }
 
     /// A line, wrapped under itself.
-    pub(super) fn line(&mut self, indent: usize, role: Role, text: &str) {
+    pub(crate) fn line(&mut self, indent: usize, role: Role, text: &str) {
         self.hanging(indent, "", Role::Plain, role, text);
     }
 
     /// A label and a text that is wrapped beside it.
-    pub(super) fn field(&mut self, indent: usize, label: &str, role: Role, text: &str) {
+    pub(crate) fn field(&mut self, indent: usize, label: &str, role: Role, text: &str) {
         self.hanging(indent, &pad(label, LABEL), Role::Dim, role, text);
     }
 
     /// A head of any width and a text that is wrapped beside it.
-    pub(super) fn hanging(
+    pub(crate) fn hanging(
         &mut self,
         indent: usize,
         head: &str,
@@ -68,7 +72,7 @@ impl Page {
 
     /// A line of painted pieces that the caller knows to be short; wrapped
     /// without colour when they are not.
-    pub(super) fn pieces(&mut self, pieces: &[(Role, String)]) {
+    pub(crate) fn pieces(&mut self, pieces: &[(Role, String)]) {
         let total: usize = pieces.iter().map(|(_, text)| width(text)).sum();
         if total > self.width {
             let plain: String = pieces.iter().map(|(_, text)| text.as_str()).collect();
@@ -82,7 +86,7 @@ impl Page {
     }
 
     /// A line that is copied: never wrapped.
-    pub(super) fn verbatim(&mut self, indent: usize, text: &str) {
+    pub(crate) fn verbatim(&mut self, indent: usize, text: &str) {
         self.out.push_str(&" ".repeat(indent));
         self.out.push_str(&self.paint.text(Role::Command, text));
         self.end_line();
@@ -94,7 +98,7 @@ impl Page {
         self.out.push('\n');
     }
 
-    pub(super) fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         self.out
     }
 }

@@ -17,6 +17,7 @@
 
 mod call;
 mod check;
+mod constants;
 mod eval;
 mod explain;
 mod func;
@@ -170,6 +171,11 @@ impl Expr {
     /// list that a loop goes through, what the loop reads of its elements.
     pub fn values(&self) -> Vec<Vec<String>> {
         paths::values(&self.root)
+    }
+
+    /// Every literal, and of every pattern a text that it matches: what decides it.
+    pub fn constants(&self) -> Vec<Val> {
+        constants::constants(&self.root)
     }
 
     /// Every error of names and types against the types of the variables, in order.

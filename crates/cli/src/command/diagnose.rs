@@ -1,0 +1,286 @@
+//! `runproof diagnose`: which documented scenario explains what is red.
+
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use runproof_model::exit::Gate;
+use runproof_model::{Diagnosis, ExitCode, Report, Site, report};
+use runproof_suite::{Library, Selection, Waivers, bind};
+
+use super::check::roles;
+use crate::cli::UsageError;
+use crate::live::{Shown, block_on, run_options};
+use crate::load::{self, LoadError, Target};
+use crate::options::{DisplayOptions, LookOptions, TargetOptions, TextFormat};
+use crate::{advice, faults, message, write};
+
+/// Said by `--help`, not by `-h`.
+pub(super) const ABOUT: &str = "\
+Say which documented scenario explains what is red, and how it is mended.
+
+What fails in a report, or in a fresh look at a site, is held against the
+signature of every scenario: what turned red when the fault was recorded in a
+lab, or, where nobody recorded it, what its suite declares. Scenarios that
+nothing tells apart stand together. Several faults at once are found as a
+cover: who adds most to what is explained already comes next. What could not
+be established neither confirms nor refutes.
+
+Nothing on the site is changed. Exit code 0 says that a scenario fits, 2 that
+none does, 3 that nothing is red.";
+
+const EXAMPLES: &str = "\
+Examples:
+  runproof diagnose report.json                     a report of check --format json
+  runproof diagnose --site prod                     look now, read-only
+  runproof diagnose --site prod -v --format json    everything, for a program";
+
+/// The largest report that is read, in bytes.
+const CAP: u64 = 64 << 20;
+
+/// Arguments of `diagnose`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct DiagnoseArgs {
+    /// A report that check wrote with --format json
+    #[arg(value_name = "REPORT.json", conflicts_with = "site")]
+    pub report: Option<PathBuf>,
+    /// What is looked at.
+    #[command(flatten)]
+    pub target: TargetOptions,
+    /// Take recordings of faults from this folder instead of the built-in ones
+    #[arg(long, help_heading = "What to look at", value_name = "DIR")]
+    pub faults: Option<PathBuf>,
+    /// How the site is looked at.
+    #[command(flatten)]
+    pub look: LookOptions,
+    /// Print as terminal or json
+    #[arg(
+        long,
+        help_heading = "Output",
+        value_name = "FORMAT",
+        default_value = "terminal",
+        hide_possible_values = true
+    )]
+    pub format: TextFormat,
+}
+
+impl DiagnoseArgs {
+    /// What the parser cannot know.
+    ///
+    /// # Errors
+    ///
+    /// When there is nothing to diagnose.
+    pub fn check(&self) -> Result<(), UsageError> {
+        if self.report.is_none() && self.target.site.is_none() {
+            return Err(UsageError::new(
+                "diagnose needs a report or a site",
+                "runproof diagnose REPORT.json, or runproof diagnose --site NAME",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Runs `diagnose`.
+pub fn run(args: &DiagnoseArgs, display: &DisplayOptions) -> ExitCode {
+    let library = match load::library(&args.target.documents) {
+        Ok(library) => library,
+        Err(error) => return error.report(display),
+    };
+    match args.report.as_deref() {
+        Some(path) => match read(path) {
+            Ok(report) => conclude(&library, &report, None, args, display),
+            Err(error) => error.report(display),
+        },
+        None => look(&library, args, display),
+    }
+}
+
+/// A fresh report of a site.
+fn look(library: &Library, args: &DiagnoseArgs, display: &DisplayOptions) -> ExitCode {
+    let target = match load::target(&args.target, library) {
+        Ok(target) => target,
+        Err(error) => return error.report(display),
+    };
+    let site = target.site();
+    let plan = bind(library, &site, &Selection::all());
+    let gate = Gate::default();
+    let checked = match &target {
+        Target::Recorded(bundle) => Ok(runproof_engine::replay(
+            bundle,
+            &plan,
+            &Waivers::default(),
+            gate,
+        )),
+        Target::Live(live) if args.look.plan => {
+            return super::check::planned(&live.file.site, &live.key, &args.look, plan.wanted());
+        }
+        Target::Live(live) => {
+            let options = run_options(&args.look, None);
+            let progress = display.progress();
+            progress.begin("looking at", roles(&plan));
+            let result = block_on(|cancel| {
+                let (progress, options, plan) = (&progress, &options, &plan);
+                async move {
+                    runproof_engine::check(
+                        &live.file.site,
+                        plan,
+                        &live.waivers,
+                        gate,
+                        &live.key,
+                        options,
+                        &Shown(progress),
+                        &cancel,
+                    )
+                    .await
+                }
+            });
+            progress.finish();
+            result
+        }
+    };
+    let checked = match checked {
+        Ok(checked) => checked,
+        Err(message) => {
+            message::error(&message);
+            return ExitCode::Defect;
+        }
+    };
+    if !checked.report.recorded {
+        advice::say(&checked.report.nodes);
+    }
+    conclude(library, &checked.report, Some(site), args, display)
+}
+
+/// The diagnosis of a report. Its site is known when it was looked at just now; else the commands
+/// of fixes are filled in by its profile and the inputs of the reference.
+fn conclude(
+    library: &Library,
+    report: &Report,
+    site: Option<Site>,
+    args: &DiagnoseArgs,
+    display: &DisplayOptions,
+) -> ExitCode {
+    let loaded = load::reference(library, None).and_then(|reference| {
+        let recordings = faults::recordings(args.faults.as_deref())?;
+        Ok((reference, recordings))
+    });
+    let (reference, recordings) = match loaded {
+        Ok(loaded) => loaded,
+        Err(error) => return error.report(display),
+    };
+    let of_reference = runproof_engine::site_of(&reference);
+    let plan = bind(library, &of_reference, &Selection::all());
+    let site = site.unwrap_or_else(|| {
+        let mut site = of_reference.clone();
+        if library.profile(&report.profile).is_some() {
+            site.profile.clone_from(&report.profile);
+        }
+        site
+    });
+    let signatures =
+        runproof_engine::signatures(library, &plan, &reference.evidence, &recordings, &site);
+    show(
+        &runproof_engine::diagnose(&signatures, report),
+        args,
+        display,
+    )
+}
+
+fn show(diagnosis: &Diagnosis, args: &DiagnoseArgs, display: &DisplayOptions) -> ExitCode {
+    let text = match args.format {
+        TextFormat::Terminal => Ok(runproof_report::diagnosis::terminal::render(
+            diagnosis,
+            &display.style(),
+        )),
+        TextFormat::Json => runproof_report::json::to_string(diagnosis),
+    };
+    let text = match text {
+        Ok(text) => text,
+        Err(error) => {
+            message::error(&error.to_string());
+            return ExitCode::Defect;
+        }
+    };
+    match write::stdout(&text) {
+        Ok(()) => write::exit_code(diagnosis.exit_code),
+        Err(error) => {
+            message::error(&error.to_string());
+            error.exit_code()
+        }
+    }
+}
+
+/// A report that somebody kept.
+fn read(path: &Path) -> Result<Report, LoadError> {
+    let failed = |why: String| {
+        let why = runproof_model::text::one_line(&why, 300);
+        LoadError::Message(format!("{}: {why}", path.display()), None)
+    };
+    let io = |error: std::io::Error| failed(error.to_string());
+    // A pipe would let us wait for ever.
+    if !fs::metadata(path).map_err(io)?.is_file() {
+        return Err(failed("not a regular file".to_owned()));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(CAP + 1).read_to_end(&mut bytes))
+        .map_err(io)?;
+    if bytes.len() as u64 > CAP {
+        return Err(failed("larger than 64 MiB".to_owned()));
+    }
+    let report: Report = serde_json::from_slice(&bytes).map_err(|error| {
+        LoadError::Message(
+            failed(format!("not a report: {error}")).to_string(),
+            Some("make one: runproof check --site NAME --output json=report.json".to_owned()),
+        )
+    })?;
+    if report.format != report::FORMAT {
+        let found = &report.format;
+        return Err(failed(format!(
+            "its format is {found:?}, not {:?}",
+            report::FORMAT
+        )));
+    }
+    Ok(report)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::{Command, parse};
+    use rstest::rstest;
+
+    fn diagnose(words: &[&str]) -> Result<DiagnoseArgs, clap::Error> {
+        let words: Vec<&str> = std::iter::once("diagnose")
+            .chain(words.iter().copied())
+            .collect();
+        match parse(&words)?.command {
+            Command::Diagnose(args) => Ok(args),
+            _ => panic!("not diagnose"),
+        }
+    }
+
+    #[test]
+    fn a_report_or_a_site_and_not_both() {
+        assert!(diagnose(&[]).unwrap().check().is_err());
+        assert!(diagnose(&["a.json"]).unwrap().check().is_ok());
+        assert!(diagnose(&["--site", "prod"]).unwrap().check().is_ok());
+        assert!(diagnose(&["a.json", "--site", "prod"]).is_err());
+    }
+
+    #[rstest]
+    #[case("[]", "not a report")]
+    #[case(
+        r#"{"format":"runproof.report/9","site":"s","profile":"p","recorded":false,"started":"","duration_s":0,"exit_code":0,"summary":{"pass":0,"fail":0,"error":0,"skip":0,"waived":0},"findings":[],"nodes":[]}"#,
+        "its format is"
+    )]
+    fn what_is_no_report_is_refused(#[case] text: &str, #[case] said: &str) {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+        let error = read(file.path()).unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
+    }
+}

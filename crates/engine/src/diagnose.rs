@@ -1,0 +1,442 @@
+//! `diagnose`: which documented scenarios explain what is red.
+//!
+//! Every scenario has a signature: what turned red when it was recorded, or, where there is no
+//! recording, what its suite declares. Those that fit a red set are ranked so that together they
+//! explain as much of it as possible with as little missing: a greedy cover, because two faults at
+//! once look like neither of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use runproof_model::diagnosis::{Candidate, CandidateScenario, FORMAT, FurtherCheck, RedMark};
+use runproof_model::{
+    Diagnosis, Evidence, ExitCode, FaultRecording, Finding, Report, Site, Verdict,
+};
+use runproof_suite::{Library, Plan, Scenario};
+use serde_json::Value;
+
+use crate::prove::matrix::Reference;
+
+/// So many checks that tell two candidates apart are worth naming.
+const FURTHER: usize = 5;
+
+/// What is red under a scenario.
+#[derive(Clone, Debug)]
+pub struct Signature {
+    scenario: CandidateScenario,
+    marks: BTreeSet<Mark>,
+}
+
+/// An invariant that is red under a scenario.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Mark {
+    id: String,
+    /// The node, where a recording tells; else any.
+    node: Option<String>,
+    /// Whether it has to be red; a declared consequence may be.
+    must: bool,
+}
+
+impl Mark {
+    fn is(&self, red: &RedMark) -> bool {
+        self.id == red.id && self.node.as_ref().is_none_or(|node| *node == red.node)
+    }
+}
+
+impl Signature {
+    /// The scenario's identifier.
+    pub fn scenario(&self) -> &str {
+        &self.scenario.id
+    }
+
+    fn explains(&self, red: &Red) -> bool {
+        self.marks.iter().any(|mark| mark.is(&red.mark))
+            || red
+                .because_of
+                .as_ref()
+                .is_some_and(|root| self.marks.iter().any(|mark| mark.id == *root))
+    }
+}
+
+/// The signature of every scenario: `plan` is that of the site of the `reference`, on which the
+/// recordings lie. A stale recording counts as none. Commands of fixes are filled in for `site`.
+pub fn signatures(
+    library: &Library,
+    plan: &Plan,
+    reference: &Evidence,
+    recordings: &[FaultRecording],
+    site: &Site,
+) -> Vec<Signature> {
+    let reference = Reference::new(plan, reference);
+    library
+        .scenarios()
+        .map(|(_, scenario)| {
+            let today = reference.digests.for_scenario(scenario);
+            let recording = recordings.iter().find(|one| {
+                one.scenario == scenario.id.value && one.digests.differs(&today).is_none()
+            });
+            Signature {
+                scenario: described(library, site, scenario, recording),
+                marks: match recording {
+                    Some(recording) => recorded(&reference, recording),
+                    None => declared(scenario),
+                },
+            }
+        })
+        // The negative control breaks nothing, so it explains nothing.
+        .filter(|signature| !signature.marks.is_empty())
+        .collect()
+}
+
+fn declared(scenario: &Scenario) -> BTreeSet<Mark> {
+    let marks = |list: &[_], must| -> Vec<Mark> {
+        let ids = list.iter();
+        ids.map(|id: &runproof_suite::yaml::Located<String>| Mark {
+            id: id.value.clone(),
+            node: None,
+            must,
+        })
+        .collect()
+    };
+    let mut all = marks(&scenario.turns_red, true);
+    all.extend(marks(&scenario.cascades, false));
+    all.into_iter().collect()
+}
+
+fn recorded(reference: &Reference<'_>, recording: &FaultRecording) -> BTreeSet<Mark> {
+    let after = reference.with_fault(recording);
+    reference
+        .findings
+        .iter()
+        .zip(after)
+        .filter(|(old, _)| old.verdict == Verdict::Pass)
+        .filter_map(|(_, new)| {
+            let must = match new.verdict {
+                Verdict::Fail => true,
+                // What could not be established there may fail elsewhere.
+                Verdict::Error => false,
+                Verdict::Pass | Verdict::Skip | Verdict::Waived => return None,
+            };
+            Some(Mark {
+                id: new.id,
+                node: Some(new.node),
+                must,
+            })
+        })
+        .collect()
+}
+
+fn described(
+    library: &Library,
+    site: &Site,
+    scenario: &Scenario,
+    recording: Option<&FaultRecording>,
+) -> CandidateScenario {
+    let fix = scenario.fix.as_ref().map(|fix| fix.to_json());
+    let text = |key: &str| {
+        let value = fix.as_ref()?.get(key)?.as_str()?;
+        Some(library.fill(site, value))
+    };
+    let commands = match fix.as_ref().and_then(|fix| fix.get("run")) {
+        Some(Value::Array(lines)) => lines.iter().filter_map(Value::as_str).collect(),
+        Some(Value::String(line)) => vec![line.as_str()],
+        _ => Vec::new(),
+    };
+    CandidateScenario {
+        id: scenario.id.value.clone(),
+        title: scenario.title.clone(),
+        recorded: recording.is_some(),
+        standin: recording.is_some_and(|one| one.standin),
+        fix: commands
+            .into_iter()
+            .map(|line| library.fill(site, line))
+            .collect(),
+        fix_on: text("on").or_else(|| scenario.on.0.first().map(|on| on.value.clone())),
+        no_fix: text("none"),
+        sources: scenario
+            .sources
+            .iter()
+            .map(|source| source.value.clone())
+            .collect(),
+    }
+}
+
+/// A finding that fails.
+struct Red {
+    mark: RedMark,
+    because_of: Option<String>,
+}
+
+/// What a report says, as far as signatures are held against it.
+struct Seen {
+    red: Vec<Red>,
+    errors: usize,
+    /// Invariant → node → the worst verdict over the items of its loop.
+    judged: BTreeMap<String, BTreeMap<String, Verdict>>,
+}
+
+impl Seen {
+    fn of(report: &Report) -> Self {
+        let mut judged: BTreeMap<String, BTreeMap<String, Verdict>> = BTreeMap::new();
+        let mut red: BTreeMap<RedMark, Option<String>> = BTreeMap::new();
+        let counts = |finding: &&Finding| finding.document_defect.is_none();
+        for finding in report.findings.iter().filter(counts) {
+            let mark = RedMark {
+                id: finding.id.clone(),
+                node: finding.node.clone(),
+            };
+            if finding.verdict == Verdict::Fail {
+                red.entry(mark).or_insert(finding.because_of.clone());
+            }
+            judged
+                .entry(finding.id.clone())
+                .or_default()
+                .entry(finding.node.clone())
+                .and_modify(|worst| *worst = worse(*worst, finding.verdict))
+                .or_insert(finding.verdict);
+        }
+        Self {
+            red: red
+                .into_iter()
+                .map(|(mark, because_of)| Red { mark, because_of })
+                .collect(),
+            errors: report
+                .findings
+                .iter()
+                .filter(counts)
+                .filter(|finding| finding.verdict == Verdict::Error)
+                .count(),
+            judged,
+        }
+    }
+
+    /// What the report says of a mark: red, holds, or nothing.
+    fn says(&self, mark: &Mark) -> Said {
+        let Some(nodes) = self.judged.get(&mark.id) else {
+            return Said::Nothing;
+        };
+        let meant = nodes
+            .iter()
+            .filter(|(node, _)| mark.node.as_ref().is_none_or(|other| other == *node));
+        let mut said = Said::Nothing;
+        for (node, verdict) in meant {
+            match verdict {
+                Verdict::Fail => return Said::Red,
+                Verdict::Error => return Said::Nothing,
+                Verdict::Pass => said = Said::Holds(node.clone()),
+                Verdict::Skip | Verdict::Waived => {}
+            }
+        }
+        said
+    }
+}
+
+/// The worse of two verdicts of one invariant on one node.
+fn worse(one: Verdict, other: Verdict) -> Verdict {
+    let rank = |verdict| match verdict {
+        Verdict::Fail => 4,
+        Verdict::Error => 3,
+        Verdict::Pass => 2,
+        Verdict::Waived => 1,
+        Verdict::Skip => 0,
+    };
+    if rank(other) > rank(one) { other } else { one }
+}
+
+enum Said {
+    Red,
+    Holds(String),
+    Nothing,
+}
+
+/// Signatures that nothing in the report tells apart, and how they fit it.
+struct Class<'s> {
+    members: Vec<&'s Signature>,
+    explains: BTreeSet<usize>,
+    missing: Vec<RedMark>,
+    open: usize,
+    marks: usize,
+}
+
+impl Class<'_> {
+    /// From 0 to 1, against what is left of the red set.
+    #[allow(clippy::cast_precision_loss)]
+    fn score(&self, left: &BTreeSet<usize>) -> f64 {
+        let new = self.explains.intersection(left).count();
+        let all = left.len() + self.missing.len();
+        if all == 0 {
+            0.0
+        } else {
+            new as f64 / all as f64
+        }
+    }
+
+    /// How much of the signature is new: of several that explain as much the plainest.
+    #[allow(clippy::cast_precision_loss)]
+    fn plainness(&self, left: &BTreeSet<usize>) -> f64 {
+        let new = self.explains.intersection(left).count();
+        new as f64 / self.marks.max(1) as f64
+    }
+}
+
+/// Ranks the scenarios whose signatures explain what is red in a report.
+///
+/// Exit code 0 with a candidate, 2 when something is red and none fits, 3 when nothing is red.
+pub fn diagnose(signatures: &[Signature], report: &Report) -> Diagnosis {
+    let seen = Seen::of(report);
+    let all: BTreeSet<usize> = (0..seen.red.len()).collect();
+    let mut classes = classes(signatures, &seen);
+    let mut left = all.clone();
+    let mut candidates = Vec::new();
+    let mut ranked: Vec<Class<'_>> = Vec::new();
+    while !classes.is_empty() {
+        // Once all is explained, or nothing explains the rest: the others by themselves.
+        let adds = classes
+            .iter()
+            .any(|class| !class.explains.is_disjoint(&left));
+        let against = if adds { &left } else { &all };
+        let best = classes
+            .iter()
+            .enumerate()
+            .max_by(|(i, a), (j, b)| {
+                a.score(against)
+                    .total_cmp(&b.score(against))
+                    .then(a.plainness(against).total_cmp(&b.plainness(against)))
+                    .then(j.cmp(i))
+            })
+            .map(|(at, _)| at);
+        let Some(at) = best else { break };
+        let class = classes.remove(at);
+        candidates.push(candidate(&class, &all, &left, &seen));
+        left.retain(|red| !class.explains.contains(red));
+        ranked.push(class);
+    }
+    let code = match (seen.red.is_empty(), candidates.is_empty()) {
+        (true, _) => ExitCode::NothingChecked,
+        (false, true) => ExitCode::Unestablished,
+        (false, false) => ExitCode::Conforms,
+    };
+    let mark = |at: &usize| seen.red.get(*at).map(|red| red.mark.clone());
+    Diagnosis {
+        format: FORMAT.to_owned(),
+        site: report.site.clone(),
+        recorded: report.recorded,
+        exit_code: code.code(),
+        red: all.iter().filter_map(mark).collect(),
+        errors: seen.errors,
+        candidates,
+        unexplained: left.iter().filter_map(mark).collect(),
+        tell_apart: match ranked.as_slice() {
+            [first, second, ..] => tell_apart(first, second, &seen),
+            _ => Vec::new(),
+        },
+    }
+}
+
+/// The signatures that explain anything, those together that the report cannot tell apart.
+fn classes<'s>(signatures: &'s [Signature], seen: &Seen) -> Vec<Class<'s>> {
+    let mut by_key: BTreeMap<Vec<(&str, Option<&str>, bool)>, Class<'s>> = BTreeMap::new();
+    for signature in signatures {
+        let explains: BTreeSet<usize> = seen
+            .red
+            .iter()
+            .enumerate()
+            .filter(|(_, red)| signature.explains(red))
+            .map(|(at, _)| at)
+            .collect();
+        if explains.is_empty() {
+            continue;
+        }
+        let mut key = Vec::new();
+        let (mut missing, mut open) = (Vec::new(), 0);
+        for mark in &signature.marks {
+            match seen.says(mark) {
+                Said::Red => {}
+                Said::Holds(node) if mark.must => missing.push(RedMark {
+                    id: mark.id.clone(),
+                    node,
+                }),
+                Said::Holds(_) => {}
+                Said::Nothing => {
+                    open += usize::from(mark.must);
+                    continue;
+                }
+            }
+            key.push((mark.id.as_str(), mark.node.as_deref(), mark.must));
+        }
+        by_key
+            .entry(key)
+            .and_modify(|class| class.members.push(signature))
+            .or_insert_with(|| Class {
+                members: vec![signature],
+                explains,
+                missing,
+                open,
+                marks: signature.marks.iter().filter(|mark| mark.must).count(),
+            });
+    }
+    let mut classes: Vec<Class<'s>> = by_key.into_values().collect();
+    for class in &mut classes {
+        class.members.sort_by_key(|member| &member.scenario.id);
+    }
+    classes.sort_by_key(|class| class.members.first().map(|member| &member.scenario.id));
+    classes
+}
+
+fn candidate(
+    class: &Class<'_>,
+    all: &BTreeSet<usize>,
+    left: &BTreeSet<usize>,
+    seen: &Seen,
+) -> Candidate {
+    Candidate {
+        scenarios: class
+            .members
+            .iter()
+            .map(|member| member.scenario.clone())
+            .collect(),
+        score: class.score(all),
+        explains: class
+            .explains
+            .iter()
+            .filter_map(|at| seen.red.get(*at).map(|red| red.mark.clone()))
+            .collect(),
+        adds: class.explains.intersection(left).count(),
+        missing: class.missing.clone(),
+        open: class.open,
+    }
+}
+
+/// Invariants that are red under one of two and not under the other, those first that the report
+/// says nothing of.
+fn tell_apart(first: &Class<'_>, second: &Class<'_>, seen: &Seen) -> Vec<FurtherCheck> {
+    let (Some(one), Some(other)) = (first.members.first(), second.members.first()) else {
+        return Vec::new();
+    };
+    let must = |signature: &Signature| -> BTreeSet<String> {
+        let marks = signature.marks.iter().filter(|mark| mark.must);
+        marks.map(|mark| mark.id.clone()).collect()
+    };
+    let (ours, theirs) = (must(one), must(other));
+    let judged = |id: &str| {
+        let nodes = seen.judged.get(id).into_iter().flatten();
+        let mut verdicts = nodes.map(|(_, verdict)| *verdict);
+        verdicts.any(|verdict| matches!(verdict, Verdict::Pass | Verdict::Fail))
+    };
+    let mut checks: Vec<FurtherCheck> = ours
+        .symmetric_difference(&theirs)
+        .map(|id| FurtherCheck {
+            judged: judged(id),
+            red_under: if ours.contains(id) { one } else { other }
+                .scenario
+                .id
+                .clone(),
+            id: id.clone(),
+        })
+        .collect();
+    checks.sort_by(|a, b| (a.judged, &a.id).cmp(&(b.judged, &b.id)));
+    checks.truncate(FURTHER);
+    checks
+}
+
+#[cfg(test)]
+mod tests;

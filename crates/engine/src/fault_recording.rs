@@ -1,0 +1,193 @@
+//! Making recordings of faults, and the digests that tell when one is stale.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use runproof_model::fault_recording::FORMAT;
+use runproof_model::{Evidence, FactRecord, FaultDigests, FaultRecording};
+use runproof_suite::{Plan, Scenario};
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+
+/// The digests of a recording: of what the scenario does, of the reference evidence that the
+/// recording is laid over, and of everything that the plan wants.
+///
+/// What a scenario predicts and how it is mended is no part of it: that changes nothing of what
+/// was seen, and is judged anew at every replay.
+pub fn fault_digests(scenario: &Scenario, reference: &Evidence, plan: &Plan) -> FaultDigests {
+    Digests::of(reference, plan).for_scenario(scenario)
+}
+
+/// The digests that all recordings have in common, computed once.
+#[derive(Clone, Debug)]
+pub(crate) struct Digests {
+    reference: String,
+    queries: String,
+}
+
+impl Digests {
+    pub(crate) fn of(reference: &Evidence, plan: &Plan) -> Self {
+        let queries: BTreeSet<(String, &str, String)> = plan
+            .wanted()
+            .iter()
+            .map(|wanted| {
+                let query = canonical(&wanted.query).to_string();
+                (wanted.role.to_string(), wanted.kind, query)
+            })
+            .collect();
+        Self {
+            reference: digest(&serde_json::to_value(reference).unwrap_or(Value::Null)),
+            queries: digest(&json!(queries)),
+        }
+    }
+
+    pub(crate) fn for_scenario(&self, scenario: &Scenario) -> FaultDigests {
+        let on: Vec<&str> = scenario.on.0.iter().map(|role| role.as_str()).collect();
+        let does = json!({
+            "id": scenario.id.value,
+            "on": on,
+            "fault": scenario.fault.to_json(),
+        });
+        FaultDigests {
+            scenario: digest(&does),
+            reference: self.reference.clone(),
+            queries: self.queries.clone(),
+        }
+    }
+}
+
+/// SHA-256 of a value in canonical form, as 64 hexadecimal digits.
+fn digest(value: &Value) -> String {
+    let bytes = Sha256::digest(canonical(value).to_string());
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Cannot fail: the target is a String.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The value with the keys of its objects sorted, however serde_json was built.
+fn canonical(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let mut entries: Vec<(&String, &Value)> = map.iter().collect();
+            entries.sort_by_key(|(key, _)| key.as_str());
+            let sorted = entries
+                .into_iter()
+                .map(|(key, inner)| (key.clone(), canonical(inner)))
+                .collect::<Map<_, _>>();
+            Value::Object(sorted)
+        }
+        Value::Array(items) => items.iter().map(canonical).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+    }
+}
+
+/// What a fault changed: the facts of `red` that differ from `baseline`, whole.
+///
+/// `baseline` is what was seen on the same lab before the fault; the recording is laid over
+/// `reference`, from which the digests come. Facts that are held against a clock are taken along
+/// wherever the clock of their node is: those of the reference would look old by it.
+pub fn record_fault(
+    scenario: &Scenario,
+    reference: &Evidence,
+    baseline: &Evidence,
+    red: &Evidence,
+    plan: &Plan,
+) -> FaultRecording {
+    let latest = latest_facts(red);
+    let before = latest_facts(baseline);
+    let differs = |fact: &FactRecord| {
+        let known = before.iter().find(|other| same_look(other, fact));
+        known.is_none_or(|known| known.fact != fact.fact)
+    };
+    let changed: Vec<bool> = latest.iter().map(|fact| differs(fact)).collect();
+    let roles: BTreeSet<_> = latest
+        .iter()
+        .zip(&changed)
+        .filter(|(_, changed)| **changed)
+        .map(|(fact, _)| fact.role.clone())
+        .collect();
+    let clocked = clocked(plan);
+    let mut facts: Vec<FactRecord> = latest
+        .into_iter()
+        .zip(changed)
+        .filter(|(fact, changed)| {
+            let by_clock = || {
+                roles.contains(&fact.role)
+                    && clocked.iter().any(|at| {
+                        plan.wanted().get(*at).is_some_and(|wanted| {
+                            wanted.role == fact.role
+                                && wanted.kind == fact.kind
+                                && wanted.query == fact.query
+                        })
+                    })
+            };
+            *changed || by_clock()
+        })
+        .map(|(fact, _)| fact.clone())
+        .collect();
+    facts.sort_by_cached_key(|fact| {
+        let query = canonical(&fact.query).to_string();
+        (fact.role.clone(), fact.kind.clone(), query)
+    });
+    let nodes: Vec<_> = red
+        .nodes
+        .iter()
+        .filter(|node| roles.contains(&node.role))
+        .cloned()
+        .collect();
+    let standin = red.nodes.iter().any(|node| {
+        let meant = || {
+            scenario
+                .on
+                .0
+                .iter()
+                .any(|on| on.as_str() == node.role.as_str())
+        };
+        node.standin && (roles.contains(&node.role) || meant())
+    });
+    FaultRecording {
+        format: FORMAT.to_owned(),
+        scenario: scenario.id.value.clone(),
+        standin,
+        digests: fault_digests(scenario, reference, plan),
+        nodes,
+        facts,
+    }
+}
+
+/// Of each fact the latest look.
+fn latest_facts(evidence: &Evidence) -> Vec<&FactRecord> {
+    let mut latest: Vec<&FactRecord> = Vec::new();
+    for fact in evidence
+        .rounds
+        .iter()
+        .rev()
+        .flat_map(|round| round.facts.iter().rev())
+    {
+        if !latest.iter().any(|known| same_look(known, fact)) {
+            latest.push(fact);
+        }
+    }
+    latest
+}
+
+/// Whether two facts are of the same look, so that one can stand for the other.
+fn same_look(one: &FactRecord, other: &FactRecord) -> bool {
+    one.role == other.role && one.kind == other.kind && one.query == other.query
+}
+
+/// The places of the facts that some expectation holds against a clock.
+fn clocked(plan: &Plan) -> BTreeSet<usize> {
+    let by_clock = plan.bound.iter().filter(|bound| {
+        let expressions = &bound.invariant.expect.0;
+        expressions.iter().any(|one| {
+            one.compiled()
+                .is_ok_and(runproof_suite::expr::Expr::reads_clock)
+        })
+    });
+    by_clock
+        .flat_map(|bound| bound.facts().map(|(_, at)| at))
+        .collect()
+}

@@ -1,0 +1,105 @@
+//! The matrix: every scenario with a recording against every invariant.
+
+use std::collections::BTreeMap;
+
+use runproof_model::proof::{Cell, ScenarioRow, ScenarioState};
+use runproof_model::{FaultRecording, Finding};
+use runproof_suite::{Facts, Library, Plan, evaluate_facts};
+
+use super::cells::cells;
+use crate::fault_recording::Digests;
+
+/// The reference, decoded and judged once.
+pub(crate) struct Reference<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) facts: Facts,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) digests: Digests,
+}
+
+impl<'a> Reference<'a> {
+    pub(crate) fn new(plan: &'a Plan, evidence: &runproof_model::Evidence) -> Self {
+        let facts = Facts::of(plan, evidence);
+        Self {
+            plan,
+            findings: evaluate_facts(plan, &facts),
+            facts,
+            digests: Digests::of(evidence, plan),
+        }
+    }
+
+    /// How everything is judged with a recorded fault laid over it.
+    pub(crate) fn with_fault(&self, recording: &FaultRecording) -> Vec<Finding> {
+        let facts = self
+            .facts
+            .overlaid(self.plan, &recording.nodes, &recording.facts);
+        evaluate_facts(self.plan, &facts)
+    }
+}
+
+/// One row a scenario, in the order of suites; then one a recording of which there is none.
+pub(super) fn rows(
+    library: &Library,
+    reference: &Reference<'_>,
+    recordings: &[FaultRecording],
+) -> Vec<ScenarioRow> {
+    let by_id: BTreeMap<&str, &FaultRecording> = recordings
+        .iter()
+        .map(|recording| (recording.scenario.as_str(), recording))
+        .collect();
+    let mut rows = Vec::new();
+    for (suite, scenario) in library.scenarios() {
+        let mut row = ScenarioRow {
+            id: scenario.id.value.clone(),
+            suite: suite.suite.value.clone(),
+            title: scenario.title.clone(),
+            state: ScenarioState::Unproven,
+            why: None,
+            standin: false,
+            cells: Vec::new(),
+            true_green: 0,
+        };
+        match by_id.get(scenario.id.as_str()) {
+            None => row.why = Some("there is no recording".to_owned()),
+            Some(recording) => {
+                row.standin = recording.standin;
+                let today = reference.digests.for_scenario(scenario);
+                row.why = recording.digests.differs(&today);
+                if row.why.is_some() {
+                    row.state = ScenarioState::Stale;
+                } else {
+                    let after = reference.with_fault(recording);
+                    row.state = ScenarioState::Recorded;
+                    (row.cells, row.true_green) = cells(scenario, &reference.findings, &after);
+                }
+            }
+        }
+        rows.push(row);
+    }
+    for recording in recordings {
+        if !rows.iter().any(|row| row.id == recording.scenario) {
+            rows.push(ScenarioRow {
+                id: recording.scenario.clone(),
+                suite: String::new(),
+                title: String::new(),
+                state: ScenarioState::Stale,
+                why: Some("no suite has this scenario any more".to_owned()),
+                standin: recording.standin,
+                cells: Vec::new(),
+                true_green: 0,
+            });
+        }
+    }
+    rows
+}
+
+/// The scenarios that an invariant catches, and whether each rests on a stand-in.
+pub(super) fn caught_by<'r>(rows: &'r [ScenarioRow], id: &str) -> Vec<(&'r str, bool)> {
+    rows.iter()
+        .filter(|row| {
+            let mut cells = row.cells.iter();
+            cells.any(|one| one.id == id && one.cell == Cell::Caught)
+        })
+        .map(|row| (row.id.as_str(), row.standin))
+        .collect()
+}

@@ -1,0 +1,110 @@
+//! `prove`: are the checks worth anything? Pure computing over evidence, without an engine.
+//!
+//! Recorded faults are laid over the reference evidence, and every invariant is judged over each:
+//! those that the scenario names must turn red, and no others. Then the reference itself is
+//! changed, field by field.
+
+mod cells;
+mod change;
+pub(crate) mod matrix;
+mod mutants;
+
+#[cfg(test)]
+mod tests;
+
+use runproof_model::proof::{FORMAT, InvariantColumn, ProofCounts, Standing};
+use runproof_model::{Evidence, FaultRecording, Finding, Proof, Verdict};
+use runproof_suite::{Library, Plan};
+
+use matrix::Reference;
+use mutants::Lab;
+
+/// Proves the invariants of a plan by the scenarios of its library: `plan` is that of the site of
+/// the `reference`, and `recordings` are laid over it. `strict` as in [`Proof::settle`].
+pub fn prove(
+    library: &Library,
+    plan: &Plan,
+    reference: &Evidence,
+    recordings: &[FaultRecording],
+    strict: bool,
+) -> Proof {
+    let reference = Reference::new(plan, reference);
+    let mut scenarios = matrix::rows(library, &reference, recordings);
+    let mut counts = ProofCounts::default();
+    let mut lab = Lab::new(plan, &reference.facts);
+    let mut invariants: Vec<InvariantColumn> = Vec::new();
+    for (bound, finding) in plan.bound.iter().zip(&reference.findings) {
+        let column = match invariants.last_mut() {
+            Some(last) if last.id == finding.id => last,
+            _ => {
+                invariants.push(column(finding));
+                match invariants.last_mut() {
+                    Some(last) => last,
+                    None => continue,
+                }
+            }
+        };
+        if finding.verdict != Verdict::Pass {
+            // On some other node it may hold.
+            if column.standing != Standing::Holds {
+                column.standing = column.standing.max(standing(finding));
+            }
+            continue;
+        }
+        column.standing = Standing::Holds;
+        let mutants = lab.try_all(bound);
+        column.mutants += mutants.tried;
+        column.mutants_red += mutants.red;
+        let toothless = mutants.toothless.into_iter().map(|(_, weakness)| weakness);
+        column.toothless.extend(toothless);
+        column.green_on_unknown.extend(mutants.green_on_unknown);
+        counts.type_errors += mutants.type_errors;
+        counts.absent += mutants.absent;
+        counts.unknown += mutants.unknown;
+    }
+    for column in &mut invariants {
+        let caught = matrix::caught_by(&scenarios, &column.id);
+        column.standin = !caught.is_empty() && caught.iter().all(|(_, standin)| *standin);
+        column.caught_by = caught.into_iter().map(|(id, _)| id.to_owned()).collect();
+        column.caught_by.sort();
+    }
+    scenarios.sort_by(|a, b| (&a.suite, &a.id).cmp(&(&b.suite, &b.id)));
+    invariants.sort_by(|a, b| (&a.suite, &a.id).cmp(&(&b.suite, &b.id)));
+    Proof {
+        format: FORMAT.to_owned(),
+        site: plan.site.clone(),
+        profile: plan.profile.clone(),
+        exit_code: 0,
+        recall: None,
+        precision: None,
+        counts,
+        scenarios,
+        invariants,
+    }
+    .settle(strict)
+}
+
+/// An empty column.
+fn column(finding: &Finding) -> InvariantColumn {
+    InvariantColumn {
+        id: finding.id.clone(),
+        suite: finding.suite.clone(),
+        title: finding.title.clone(),
+        standing: standing(finding),
+        caught_by: Vec::new(),
+        standin: false,
+        mutants: 0,
+        mutants_red: 0,
+        toothless: Vec::new(),
+        green_on_unknown: Vec::new(),
+    }
+}
+
+fn standing(finding: &Finding) -> Standing {
+    match finding.verdict {
+        Verdict::Pass => Standing::Holds,
+        _ if finding.document_defect.is_some() => Standing::Defect,
+        Verdict::Skip => Standing::Skipped,
+        Verdict::Fail | Verdict::Error | Verdict::Waived => Standing::Red,
+    }
+}

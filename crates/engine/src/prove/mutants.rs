@@ -1,0 +1,208 @@
+//! Mutants: every field that an expectation reads, changed within its type, made absent, and
+//! made unknown.
+//!
+//! An expectation that nothing within the types turns red would notice nothing. A field that can
+//! be unknown while the expectation holds has to be one that does not matter to it: then no other
+//! value of it matters either.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use runproof_facts::registry::kind;
+use runproof_model::proof::Weakness;
+use runproof_model::{ReasonKind, Verdict};
+use runproof_suite::expr::{Expr, Type, Val};
+use runproof_suite::{Bound, Constants, Facts, Plan, verdict};
+
+use super::change::{Place, at, places, same_type, spelled, type_at, with};
+
+/// What the mutants of one judgement showed.
+#[derive(Debug, Default)]
+pub(super) struct Mutants {
+    /// Changes within a type.
+    pub(super) tried: usize,
+    /// Those that turned an expectation red.
+    pub(super) red: usize,
+    /// Those that made an error of the suite's own.
+    pub(super) type_errors: usize,
+    /// Fields made absent.
+    pub(super) absent: usize,
+    /// Fields made unknown.
+    pub(super) unknown: usize,
+    /// Expectations that nothing turned red, by their number.
+    pub(super) toothless: Vec<(usize, Weakness)>,
+    /// Fields that can be unknown and matter, and still it holds.
+    pub(super) green_on_unknown: Vec<Weakness>,
+}
+
+/// Makes mutants of judgements that hold.
+pub(super) struct Lab<'a> {
+    plan: &'a Plan,
+    facts: Facts,
+    types: BTreeMap<usize, Type>,
+    unknown: Val,
+}
+
+impl<'a> Lab<'a> {
+    pub(super) fn new(plan: &'a Plan, facts: &Facts) -> Self {
+        Self {
+            plan,
+            facts: facts.clone(),
+            types: BTreeMap::new(),
+            unknown: Val::unknown(ReasonKind::Failed, "a mutant: nobody could look"),
+        }
+    }
+
+    /// Tries everything on a judgement that holds.
+    pub(super) fn try_all(&mut self, bound: &Bound) -> Mutants {
+        let mut mutants = Mutants::default();
+        let mut teeth = false;
+        for (index, expectation) in bound.invariant.expect.0.iter().enumerate() {
+            // A judgement that holds was compiled.
+            if let Ok(expr) = expectation.compiled() {
+                teeth |= self.expectation(bound, index, expr, &mut mutants);
+            }
+        }
+        let blind = self.blind(bound);
+        if teeth {
+            // What the profile or the inputs decide has its teeth elsewhere.
+            mutants
+                .toothless
+                .retain(|(index, _)| !blind.contains(index));
+        }
+        if blind.len() == bound.invariant.expect.0.len() {
+            mutants.green_on_unknown.push(Weakness {
+                node: node_of(bound),
+                expect: String::new(),
+                place: "every fact at once".to_owned(),
+            });
+        }
+        mutants
+    }
+
+    /// Tries everything on one expectation; whether anything turned it red.
+    fn expectation(
+        &mut self,
+        bound: &Bound,
+        index: usize,
+        expr: &Expr,
+        mutants: &mut Mutants,
+    ) -> bool {
+        let constants = Constants::of(self.plan, bound, expr);
+        let mut teeth = false;
+        let mut green = BTreeSet::new();
+        for (name, fact, place) in self.read_places(bound, expr) {
+            let Some(whole) = self.facts.get(fact).cloned() else {
+                continue;
+            };
+            let before = at(&whole, &place);
+            let of = type_at(self.type_of(fact), &place);
+            let mut matters = false;
+            for new in same_type(&before, &of, &constants) {
+                let (verdict, defect) = self.with(bound, index, fact, &whole, &place, &new);
+                mutants.tried += 1;
+                mutants.type_errors += usize::from(defect);
+                matters |= verdict != Verdict::Pass && !defect;
+                if verdict == Verdict::Fail {
+                    mutants.red += 1;
+                    teeth = true;
+                }
+            }
+            mutants.absent += 1;
+            let (absent, defect) = self.with(bound, index, fact, &whole, &place, &Val::Absent);
+            matters |= absent != Verdict::Pass && !defect;
+            mutants.unknown += 1;
+            let unknown = self.unknown.clone();
+            let (verdict, _) = self.with(bound, index, fact, &whole, &place, &unknown);
+            if verdict == Verdict::Pass && matters {
+                green.insert(spelled(&name, &place));
+            }
+        }
+        let weakness = |place: String| Weakness {
+            node: node_of(bound),
+            expect: expr.source().to_owned(),
+            place,
+        };
+        if !teeth {
+            mutants.toothless.push((index, weakness(String::new())));
+        }
+        mutants
+            .green_on_unknown
+            .extend(green.into_iter().map(weakness));
+        teeth
+    }
+
+    /// Every place that an expression reads: the fact's name, its place in the plan, and where.
+    fn read_places(&self, bound: &Bound, expr: &Expr) -> BTreeSet<(String, usize, Place)> {
+        let mut found = BTreeSet::new();
+        for path in expr.paths() {
+            let Some((root, steps)) = path.split_first() else {
+                continue;
+            };
+            for (name, fact) in bound.facts().filter(|(name, _)| *name == root) {
+                let val = self.facts.get(fact);
+                for place in val.map(|val| places(val, steps)).unwrap_or_default() {
+                    found.insert((name.to_owned(), fact, place));
+                }
+            }
+        }
+        found
+    }
+
+    /// The verdict with another value at a place.
+    fn with(
+        &mut self,
+        bound: &Bound,
+        index: usize,
+        fact: usize,
+        whole: &Val,
+        place: &Place,
+        new: &Val,
+    ) -> (Verdict, bool) {
+        self.facts.set(fact, with(whole, place, new));
+        let judged = verdict(self.plan, bound, &self.facts, index);
+        self.facts.set(fact, whole.clone());
+        judged.unwrap_or((Verdict::Error, true))
+    }
+
+    /// The expectations that hold with every fact unknown at once, by their number: something
+    /// else decides them.
+    fn blind(&mut self, bound: &Bound) -> Vec<usize> {
+        let known: Vec<(usize, Val)> = bound
+            .facts()
+            .filter_map(|(_, fact)| Some((fact, self.facts.get(fact)?.clone())))
+            .collect();
+        for (fact, _) in &known {
+            self.facts.set(*fact, self.unknown.clone());
+        }
+        let blind = (0..bound.invariant.expect.0.len())
+            .filter(|index| {
+                verdict(self.plan, bound, &self.facts, *index)
+                    .is_some_and(|(verdict, _)| verdict == Verdict::Pass)
+            })
+            .collect();
+        for (fact, val) in known {
+            self.facts.set(fact, val);
+        }
+        blind
+    }
+
+    fn type_of(&mut self, fact: usize) -> &Type {
+        let plan = self.plan;
+        self.types.entry(fact).or_insert_with(|| {
+            let wanted = plan.wanted().get(fact);
+            wanted
+                .and_then(|wanted| Some((kind(wanted.kind)?, wanted)))
+                .map_or(Type::Any, |(kind, wanted)| {
+                    Type::from_schema(kind.fact_schema().as_value(), &wanted.query)
+                })
+        })
+    }
+}
+
+/// The node of a judgement, with the item of its loop.
+pub(super) fn node_of(bound: &Bound) -> String {
+    match &bound.item {
+        Some(item) => format!("{} [{}]", bound.role, item.label),
+        None => bound.role.clone(),
+    }
+}

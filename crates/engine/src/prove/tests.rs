@@ -1,0 +1,249 @@
+//! Proofs over the reference, with faults that are derived from it.
+
+use runproof_model::ExitCode;
+use runproof_model::proof::{Cell, ScenarioRow, ScenarioState};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::kit::{Kit, external_address, sealed};
+
+const SCENARIOS: &str = "
+scenarios:
+  - id: external-address
+    title: botui points at the external address
+    on: system
+    fault: { nothing: {} }
+    turns-red: [botui-server-url-localhost]
+    sources: [production-guide/troubleshooting-quick-reference]
+  - id: vault-is-sealed
+    title: Vault is sealed
+    on: vault
+    fault: { vault: { seal: true } }
+    turns-red: [vault-unsealed-healthy]
+    sources: [infra-ops/vault-troubleshooting]
+";
+
+fn kit() -> Kit {
+    Kit::with(SCENARIOS)
+}
+
+fn proved(kit: &Kit, recordings: &[FaultRecording]) -> Proof {
+    prove(
+        &kit.library,
+        &kit.plan,
+        &kit.bundle.evidence,
+        recordings,
+        false,
+    )
+}
+
+/// Only the matrix: the mutants take most of the time.
+fn row(kit: &Kit, recording: FaultRecording) -> ScenarioRow {
+    let reference = Reference::new(&kit.plan, &kit.bundle.evidence);
+    let id = recording.scenario.clone();
+    let rows = matrix::rows(&kit.library, &reference, &[recording]);
+    rows.into_iter().find(|row| row.id == id).unwrap()
+}
+
+fn cell_of(row: &ScenarioRow, id: &str) -> Option<Cell> {
+    let mut cells = row.cells.iter();
+    cells.find(|one| one.id == id).map(|one| one.cell)
+}
+
+#[test]
+fn what_is_built_in_has_teeth_and_is_never_green_on_unknown() {
+    let kit = kit();
+    let proof = proved(&kit, &[kit.recording("external-address", external_address)]);
+    let weak: Vec<_> = proof
+        .invariants
+        .iter()
+        .flat_map(|one| one.toothless.iter().chain(&one.green_on_unknown))
+        .collect();
+    assert!(weak.is_empty(), "{weak:#?}");
+    assert!(proof.counts.mutants > 10_000 && proof.counts.mutants_red > 1000);
+    assert!(proof.counts.unknown > 1000 && proof.counts.absent == proof.counts.unknown);
+    assert!(proof.counts.defects > 0 && proof.counts.skipped > 0 && proof.counts.red == 0);
+    let of = |id: &str| proof.invariants.iter().find(|one| one.id == id).unwrap();
+    let botui = of("botui-server-url-localhost");
+    assert_eq!(botui.caught_by, ["external-address"]);
+    assert!(botui.standin, "system is played by a stand-in");
+    assert!(botui.mutants_red > 0 && botui.mutants_red < botui.mutants);
+    let defect = of("fw-minio-drop-external");
+    assert_eq!((defect.standing, defect.mutants), (Standing::Defect, 0));
+    assert_eq!((proof.recall, proof.precision), (Some(1.0), Some(1.0)));
+    assert_eq!(proof.exit_code, ExitCode::Conforms.code());
+}
+
+#[test]
+fn an_invariant_that_had_to_turn_red_and_did_is_caught_and_no_other() {
+    let kit = kit();
+    let recording = kit.recording("external-address", external_address);
+    assert_eq!(recording.nodes.len(), 1, "{:?}", recording.nodes);
+    assert!(recording.standin, "system is played by a stand-in");
+    // Beside what is held against the clock of the node.
+    let unit = |fact: &runproof_model::FactRecord| fact.query["unit"] == "ui.service";
+    let changed = recording.facts.iter().filter(|fact| unit(fact)).count();
+    assert_eq!(changed, 1, "what did not change is not kept");
+    let row = row(&kit, recording);
+    assert_eq!(row.state, ScenarioState::Recorded);
+    assert_eq!(row.cells.len(), 1, "{:?}", row.cells);
+    let cell = &row.cells[0];
+    assert_eq!((cell.cell, cell.expected), (Cell::Caught, true));
+    assert!(cell.detail.starts_with("on system: "), "{}", cell.detail);
+    assert!(row.true_green > 150);
+}
+
+#[test]
+fn a_fault_that_nobody_sees_is_missed_and_what_it_hits_instead_is_collateral() {
+    let kit = kit();
+    let mut recording = kit.recording("external-address", external_address);
+    recording.scenario = "vault-is-sealed".to_owned();
+    let reference = &kit.bundle.evidence;
+    let scenario = kit.scenario("vault-is-sealed");
+    recording.digests = crate::fault_digests(scenario, reference, &kit.plan);
+    let row = row(&kit, recording);
+    assert_eq!(cell_of(&row, "vault-unsealed-healthy"), Some(Cell::Missed));
+    let hit = cell_of(&row, "botui-server-url-localhost");
+    assert_eq!(hit, Some(Cell::Collateral));
+}
+
+#[test]
+fn what_follows_from_the_root_is_no_collateral() {
+    let kit = kit();
+    let row = row(&kit, kit.recording("vault-is-sealed", sealed));
+    assert_eq!(cell_of(&row, "vault-unsealed-healthy"), Some(Cell::Caught));
+    let follows = row.cells.iter().filter(|one| one.cell == Cell::Cascade);
+    let follows: Vec<_> = follows.collect();
+    assert!(follows.len() > 3, "{:?}", row.cells);
+    assert!(follows.iter().all(|one| !one.expected));
+    assert!(
+        follows
+            .iter()
+            .any(|one| one.detail.contains("because of vault-unsealed-healthy"))
+    );
+}
+
+#[test]
+fn an_error_is_no_catch() {
+    let kit = kit();
+    let unknown = |_: &str, kind: &str, query: &Value, fact: &mut Value| {
+        if kind == "unit" && query["unit"] == "ui.service" {
+            *fact = json!({"$unknown": {"kind": "timeout", "detail": "5 s"}});
+        }
+    };
+    let row = row(&kit, kit.recording("external-address", unknown));
+    let cell = row.cells.iter().find(|one| one.expected).unwrap();
+    assert_eq!(cell.cell, Cell::Error);
+    let others = row.cells.iter().filter(|one| !one.expected);
+    assert!(others.clone().count() > 0, "others read the unit too");
+    assert!(others.clone().all(|one| one.cell == Cell::Error));
+}
+
+#[test]
+fn an_old_recording_is_stale_and_says_what_changed() {
+    let kit = kit();
+    let recording = kit.recording("external-address", external_address);
+    let said = |change: &dyn Fn(&mut FaultRecording)| {
+        let mut old = recording.clone();
+        change(&mut old);
+        let row = row(&kit, old);
+        assert!(row.cells.is_empty() && row.true_green == 0);
+        assert_eq!(row.state, ScenarioState::Stale);
+        row.why.unwrap()
+    };
+    let old = said(&|old| old.digests.scenario = "0".repeat(64));
+    assert_eq!(old, "changed since: the scenario");
+    let old = said(&|old| old.digests.reference = "0".repeat(64));
+    assert_eq!(old, "changed since: the reference site");
+    let old = said(&|old| old.digests.queries = "0".repeat(64));
+    assert_eq!(old, "changed since: what the suites ask for");
+    let old = said(&|old| old.scenario = "gone-since".to_owned());
+    assert_eq!(old, "no suite has this scenario any more");
+}
+
+#[test]
+fn a_digest_follows_the_fault_and_not_the_prediction() {
+    let digest = |from: &str, to: &str| {
+        assert!(SCENARIOS.contains(from));
+        let kit = Kit::with(&SCENARIOS.replacen(from, to, 1));
+        let scenario = kit.scenario("external-address");
+        crate::fault_digests(scenario, &kit.bundle.evidence, &kit.plan)
+    };
+    let today = digest("nothing", "nothing");
+    assert_eq!(today.scenario.len(), 64);
+    let predicted = digest(
+        "[botui-server-url-localhost]",
+        "[botui-server-url-localhost, svc-ui-active]",
+    );
+    assert_eq!(today, predicted);
+    let broken = digest("nothing: {}", "remove-file: { path: /etc/hosts }");
+    assert_ne!(today.scenario, broken.scenario);
+    assert_eq!(today.reference, broken.reference);
+}
+
+#[test]
+fn a_clock_takes_along_what_is_held_against_it() {
+    let kit = kit();
+    let later = |role: &str, kind: &str, _: &Value, fact: &mut Value| {
+        if role == "proxy" && kind == "caddyfile" {
+            fact["errors"] = json!(["broken"]);
+        }
+    };
+    let recording = kit.recording("external-address", later);
+    let kinds: Vec<_> = recording
+        .facts
+        .iter()
+        .map(|fact| (fact.role.as_str(), fact.kind.as_str()))
+        .collect();
+    assert!(kinds.contains(&("proxy", "caddyfile")), "{kinds:?}");
+    assert!(kinds.contains(&("proxy", "tls")), "{kinds:?}");
+    assert!(kinds.iter().all(|(role, _)| *role == "proxy"));
+}
+
+/// An invariant of its own, and what `prove` thinks of it.
+fn weaknesses(invariant: &str) -> (usize, Vec<String>) {
+    let kit = Kit::with(&format!(
+        "
+invariants:
+  - id: of-a-test
+    title: made up
+    profiles: [incus]
+    severity: low
+    on: system
+    facts:
+      file: {{ file: /opt/gbo/bin/.env, as: gbuser }}
+      server: {{ unit: botserver.service }}
+    {invariant}
+    why: a test wants it
+    sources: [production-guide/troubleshooting-quick-reference]
+"
+    ));
+    let reference = Reference::new(&kit.plan, &kit.bundle.evidence);
+    let at = |bound: &runproof_suite::Bound| bound.invariant.id.value == "of-a-test";
+    let bound = kit.plan.bound.iter().find(|bound| at(bound)).unwrap();
+    let mutants = Lab::new(&kit.plan, &reference.facts).try_all(bound);
+    let green = mutants.green_on_unknown.into_iter();
+    (
+        mutants.toothless.len(),
+        green.map(|weakness| weakness.place).collect(),
+    )
+}
+
+#[rstest::rstest]
+#[case::plain("expect: file.exists && file.type == 'file'", 0, &[])]
+#[case::a_truism("expect: file.size >= 0 || file.size < 0", 1, &[])]
+#[case::one_of_two_is_a_truism("expect: [file.exists, file.size >= 0 || file.size < 0]", 1, &[])]
+#[case::the_profile_decides("expect: profile.env_file != '' || file.exists", 1, &["every fact at once"])]
+#[case::the_profile_decides_a_part("expect: [file.exists, profile.env_file != '' || file.exists]", 0, &[])]
+#[case::either_of_two("expect: file.exists || server.active_state == 'active'", 1, &[])]
+fn a_weak_invariant_is_found(
+    #[case] invariant: &str,
+    #[case] toothless: usize,
+    #[case] green: &[&str],
+) {
+    let (bites, open) = weaknesses(invariant);
+    assert_eq!(
+        (bites, open.iter().map(String::as_str).collect::<Vec<_>>()),
+        (toothless, green.to_vec())
+    );
+}

@@ -1,0 +1,274 @@
+//! `prove --format html`: the whole matrix on one page, for people.
+//!
+//! The page holds everything it needs, asks for nothing from anywhere, and has no script. All
+//! text is washed and escaped, and a policy in its head forbids the rest.
+
+use runproof_model::Proof;
+use runproof_model::proof::{
+    Cell, InvariantColumn, MatrixCell, ScenarioRow, ScenarioState, Standing,
+};
+
+use super::weak::{cell, exit_meaning, lists, percent, why};
+use crate::clean;
+
+const STYLE: &str = "\
+:root{color-scheme:light dark}\
+body{font:14px/1.4 system-ui,sans-serif;margin:2rem;max-width:none}\
+table{border-collapse:collapse}th,td{border:1px solid #8886;padding:.15rem .4rem;text-align:left}\
+.m td{text-align:center;min-width:1.2rem;cursor:default}.m thead th{vertical-align:bottom}\
+.m thead th span{writing-mode:vertical-rl;transform:rotate(180deg);white-space:nowrap;font-weight:normal}\
+.m tbody th{font-weight:normal;white-space:nowrap}.m thead{position:sticky;top:0;background:Canvas}\
+.m tr.s th{font-weight:bold;background:#8882}\
+.caught{background:#2a8a3a;color:#fff}.cascade{background:#7aa6d8;color:#000}\
+.missed,.collateral{background:#c4242b;color:#fff}.error{background:#d99a00;color:#000}\
+.true-green{color:#8888}.none{background:#8883}code{white-space:pre-wrap}.bad{color:#c4242b}";
+
+/// Renders a proof; ends with a newline.
+pub fn render(proof: &Proof) -> String {
+    let mut out = String::from("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n");
+    out.push_str("<meta charset=\"utf-8\">\n");
+    out.push_str(
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n",
+    );
+    out.push_str("<meta name=\"viewport\" content=\"width=device-width\">\n");
+    let title = format!(
+        "runproof prove: {}, profile {}",
+        text(&proof.site, 80),
+        text(&proof.profile, 80)
+    );
+    out.push_str(&format!("<title>{title}</title>\n<style>{STYLE}</style>\n"));
+    out.push_str(&format!("</head>\n<body>\n<h1>{title}</h1>\n"));
+    summary(&mut out, proof);
+    matrix(&mut out, proof);
+    for list in lists(proof) {
+        out.push_str(&format!(
+            "<h2>{} ({})</h2>\n",
+            list.title,
+            list.entries.len()
+        ));
+        out.push_str(&format!("<p>{}</p>\n<ul>\n", text(list.advice, 400)));
+        for (name, said) in &list.entries {
+            let (name, said) = (text(name, 120), text(said, 1200));
+            out.push_str(&format!("<li><b>{name}</b> <code>{said}</code></li>\n"));
+        }
+        out.push_str("</ul>\n");
+    }
+    details(&mut out, proof);
+    out.push_str("</body>\n</html>\n");
+    out
+}
+
+fn summary(out: &mut String, proof: &Proof) {
+    let counts = &proof.counts;
+    let rows = [
+        ("recall", percent(proof.recall)),
+        ("precision", percent(proof.precision)),
+        ("scenarios replayed", counts.recorded.to_string()),
+        ("unproven", counts.unproven.to_string()),
+        ("stale", counts.stale.to_string()),
+        ("missed", counts.missed.to_string()),
+        ("collateral", counts.collateral.to_string()),
+        ("errors", counts.error.to_string()),
+        ("invariants that hold", counts.invariants.to_string()),
+        (
+            "defects of the documents, left out",
+            counts.defects.to_string(),
+        ),
+        (
+            "that do not apply here, left out",
+            counts.skipped.to_string(),
+        ),
+        ("red on the reference, left out", counts.red.to_string()),
+        ("mutants", counts.mutants.to_string()),
+        (
+            "mutants that turned something red",
+            counts.mutants_red.to_string(),
+        ),
+        ("toothless", counts.toothless.to_string()),
+        ("green on unknown", counts.green_on_unknown.to_string()),
+    ];
+    out.push_str("<table>\n");
+    for (name, value) in rows {
+        out.push_str(&format!("<tr><th>{name}</th><td>{value}</td></tr>\n"));
+    }
+    let class = if proof.exit_code == 0 {
+        ""
+    } else {
+        " class=\"bad\""
+    };
+    out.push_str(&format!(
+        "<tr><th>exit code</th><td><span{class}>{}: {}</span></td></tr>\n</table>\n",
+        proof.exit_code,
+        exit_meaning(proof)
+    ));
+}
+
+/// Invariants down, scenarios across: there are more of the former, and a page is long.
+fn matrix(out: &mut String, proof: &Proof) {
+    let recorded = |row: &&ScenarioRow| row.state == ScenarioState::Recorded;
+    let rows: Vec<&ScenarioRow> = proof.scenarios.iter().filter(recorded).collect();
+    if rows.is_empty() {
+        return;
+    }
+    out.push_str("<h2>Matrix</h2>\n<p>");
+    for (cell, about) in [
+        (Cell::Caught, "had to turn red and did"),
+        (Cell::Missed, "had to turn red and did not"),
+        (Cell::Collateral, "turned red undeclared"),
+        (Cell::Error, "could not be established"),
+        (Cell::Cascade, "turned red as a consequence"),
+        (Cell::TrueGreen, "stayed green, and had to"),
+    ] {
+        let (sign, class) = (sign(cell), cell.as_str());
+        out.push_str(&format!(
+            "<span class=\"{class}\">&nbsp;{sign}&nbsp;</span> {class}: {about}. "
+        ));
+    }
+    out.push_str("A star is a stand-in.</p>\n<table class=\"m\">\n<thead><tr><th>invariant</th>");
+    for row in &rows {
+        let star = if row.standin { " *" } else { "" };
+        out.push_str(&format!(
+            "<th title=\"{}\"><span>{}{star}</span></th>",
+            text(&row.title, 200),
+            text(&row.id, 120)
+        ));
+    }
+    out.push_str("</tr></thead>\n<tbody>\n");
+    let mut suite = None;
+    for column in proof
+        .invariants
+        .iter()
+        .filter(|one| one.standing == Standing::Holds)
+    {
+        if suite != Some(&column.suite) {
+            suite = Some(&column.suite);
+            let (wide, name) = (rows.len() + 1, text(&column.suite, 120));
+            out.push_str(&format!(
+                "<tr class=\"s\"><th colspan=\"{wide}\">{name}</th></tr>\n"
+            ));
+        }
+        line(out, column, &rows);
+    }
+    out.push_str("</tbody>\n</table>\n");
+}
+
+fn line(out: &mut String, column: &InvariantColumn, rows: &[&ScenarioRow]) {
+    out.push_str(&format!(
+        "<tr><th title=\"{}\">{}</th>",
+        text(&column.title, 200),
+        text(&column.id, 120)
+    ));
+    for row in rows {
+        let found = row.cells.iter().find(|one| one.id == column.id);
+        let cell = found.map_or(Cell::TrueGreen, |one| one.cell);
+        let said = found.map_or_else(String::new, |one| text(&one.detail, 400));
+        out.push_str(&format!(
+            "<td class=\"{}\" title=\"{} / {}: {said}\">{}</td>",
+            cell.as_str(),
+            text(&column.id, 120),
+            text(&row.id, 120),
+            sign(cell)
+        ));
+    }
+    out.push_str("</tr>\n");
+}
+
+/// What each cell says, for who has no pointer to hold over the table.
+fn details(out: &mut String, proof: &Proof) {
+    out.push_str("<h2>Scenarios</h2>\n<ul>\n");
+    for row in &proof.scenarios {
+        let mark = if row.standin { ", on a stand-in" } else { "" };
+        out.push_str(&format!(
+            "<li><b>{}</b> ({}{mark}) {} {}",
+            text(&row.id, 120),
+            row.state.as_str(),
+            text(&row.title, 200),
+            text(&why(row), 300)
+        ));
+        if !row.cells.is_empty() {
+            out.push_str("<ul>");
+            for one in &row.cells {
+                out.push_str(&detail(one));
+            }
+            out.push_str("</ul>");
+        }
+        out.push_str("</li>\n");
+    }
+    out.push_str("</ul>\n");
+}
+
+fn detail(one: &MatrixCell) -> String {
+    let class = one.cell.as_str();
+    format!(
+        "<li><span class=\"{class}\">{class}</span> {}</li>",
+        text(&cell(one), 600)
+    )
+}
+
+fn sign(cell: Cell) -> &'static str {
+    match cell {
+        Cell::Caught => "&#10003;",
+        Cell::Missed => "&#10007;",
+        Cell::Collateral => "!",
+        Cell::Error => "?",
+        Cell::Cascade => "&#8627;",
+        Cell::TrueGreen => "&#183;",
+    }
+}
+
+/// Text from outside, washed and without markup.
+fn text(input: &str, max: usize) -> String {
+    let mut out = String::new();
+    for c in clean::line(input, max).chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proof::sample;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_proof_with_every_cell_looks_like_this() {
+        insta::assert_snapshot!(render(&sample::proof()));
+    }
+
+    #[test]
+    fn every_invariant_that_holds_meets_every_scenario_that_was_replayed() {
+        let html = render(&sample::proof());
+        assert_eq!(html.matches("<td class=").count(), 6 * 2);
+        assert!(
+            !html.contains("<script"),
+            "no script is needed, and none comes in"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_markup_gets_into_the_page(
+            hostile in proptest::collection::vec(any::<char>(), 0..60)
+        ) {
+            let hostile: String = hostile.into_iter().collect();
+            let mut proof = sample::proof();
+            let plain = render(&proof).matches('<').count();
+            proof.site = hostile.clone();
+            for row in &mut proof.scenarios {
+                row.title = hostile.clone();
+                row.cells.iter_mut().for_each(|one| one.detail = hostile.clone());
+            }
+            let html = render(&proof);
+            prop_assert_eq!(html.matches('<').count(), plain);
+            prop_assert!(!html.chars().any(|c| c != '\n' && clean::is_hostile(c)));
+        }
+    }
+}

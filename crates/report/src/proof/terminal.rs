@@ -1,0 +1,174 @@
+//! `prove --format terminal`: what is not proved first, each with what to do; the sum last.
+
+use runproof_model::Proof;
+use runproof_model::proof::{Cell, MatrixCell, ScenarioRow, ScenarioState};
+
+use super::weak::{cell, exit_meaning, is_wrong, lists, percent};
+use crate::clean;
+use crate::paint::{Paint, Role};
+use crate::terminal::Style;
+use crate::terminal::page::{NARROWEST, Page, WIDEST};
+use crate::words::count;
+
+/// Renders a proof; ends with a newline. Only cells that say something are shown.
+pub fn render(proof: &Proof, style: &Style) -> String {
+    let paint = Paint { color: style.color };
+    let width = style.width.clamp(NARROWEST, WIDEST);
+    let mut page = Page::new(paint, width, style.verbose);
+    opening(&mut page, proof);
+    matrix(&mut page, proof);
+    for list in lists(proof) {
+        page.blank();
+        let title = format!("{} ({})", list.title, list.entries.len());
+        page.line(0, Role::Strong, &title);
+        for (name, text) in &list.entries {
+            let text = if text.is_empty() {
+                name.clone()
+            } else {
+                format!("{name}: {text}")
+            };
+            page.line(2, Role::Plain, &text);
+        }
+        page.field(2, "do", Role::Plain, list.advice);
+    }
+    sum(&mut page, proof);
+    page.finish()
+}
+
+fn opening(page: &mut Page, proof: &Proof) {
+    let words = format!(
+        "site {}, profile {}: {} that hold, {}, {}",
+        clean::line(&proof.site, 80),
+        clean::line(&proof.profile, 80),
+        count(proof.counts.invariants, "invariant", "invariants"),
+        count(proof.scenarios.len(), "scenario", "scenarios"),
+        count(proof.counts.mutants, "mutant", "mutants"),
+    );
+    page.line(0, Role::Strong, &words);
+}
+
+fn matrix(page: &mut Page, proof: &Proof) {
+    let recorded = |row: &&ScenarioRow| row.state == ScenarioState::Recorded;
+    let rows: Vec<&ScenarioRow> = proof.scenarios.iter().filter(recorded).collect();
+    if rows.is_empty() {
+        return;
+    }
+    page.blank();
+    page.line(0, Role::Strong, &format!("Replayed ({})", rows.len()));
+    for row in rows {
+        let standin = if row.standin { " (STAND-IN)" } else { "" };
+        let wrong = row.cells.iter().any(is_wrong);
+        let role = if wrong { Role::Fail } else { Role::Pass };
+        let mark = if wrong { "FAIL   " } else { "proved " };
+        let head = format!("{}{standin}", clean::line(&row.id, 120));
+        page.hanging(0, mark, role, Role::Strong, &head);
+        let shown = [
+            (Cell::Missed, "missed"),
+            (Cell::Error, "error"),
+            (Cell::Collateral, "collateral"),
+            (Cell::Caught, "caught"),
+            (Cell::Cascade, "cascade"),
+        ];
+        for (which, label) in shown {
+            let label = format!("{label:<11}");
+            let cells = || row.cells.iter().filter(|one| one.cell == which);
+            if cells().next().is_some_and(is_wrong) || page.verbose {
+                for one in cells() {
+                    page.hanging(2, &label, Role::Dim, role_of(one), &cell(one));
+                }
+            } else if cells().next().is_some() {
+                let ids: Vec<String> = cells().map(|one| clean::line(&one.id, 120)).collect();
+                page.hanging(2, &label, Role::Dim, Role::Plain, &ids.join(", "));
+            }
+        }
+    }
+}
+
+fn role_of(cell: &MatrixCell) -> Role {
+    match cell.cell {
+        Cell::Missed | Cell::Collateral => Role::Fail,
+        Cell::Error => Role::Error,
+        Cell::Caught | Cell::Cascade | Cell::TrueGreen => Role::Plain,
+    }
+}
+
+fn sum(page: &mut Page, proof: &Proof) {
+    let counts = &proof.counts;
+    page.blank();
+    let left_out = format!(
+        "left out: {}, {} not apply here, {} red on the reference",
+        count(
+            counts.defects,
+            "defect of the documents",
+            "defects of the documents"
+        ),
+        count(counts.skipped, "that does", "that do"),
+        counts.red,
+    );
+    page.line(0, Role::Dim, &left_out);
+    let mutants = format!(
+        "mutants: {} of {} turned something red, {} were refused by the types; {} made absent, {} made unknown",
+        counts.mutants_red, counts.mutants, counts.type_errors, counts.absent, counts.unknown,
+    );
+    page.line(0, Role::Dim, &mutants);
+    let cells = format!(
+        "cells: {} caught, {} missed, {} collateral, {} error, {} cascade, {} true-green",
+        counts.caught,
+        counts.missed,
+        counts.collateral,
+        counts.error,
+        counts.cascade,
+        counts.true_green,
+    );
+    page.line(0, Role::Dim, &cells);
+    let role = if proof.exit_code == 0 {
+        Role::Pass
+    } else {
+        Role::Fail
+    };
+    let last = format!(
+        "recall {}, precision {}, {} unproven, {} stale, {} toothless, {} green on unknown - exit {}: {}",
+        percent(proof.recall),
+        percent(proof.precision),
+        counts.unproven,
+        counts.stale,
+        counts.toothless,
+        counts.green_on_unknown,
+        proof.exit_code,
+        exit_meaning(proof),
+    );
+    page.line(0, role, &last);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proof::sample;
+
+    #[test]
+    fn a_proof_with_every_cell_looks_like_this() {
+        insta::assert_snapshot!(render(&sample::proof(), &Style::default()));
+    }
+
+    #[test]
+    fn a_verbose_proof_says_what_each_invariant_said() {
+        let style = Style {
+            verbose: true,
+            ..Style::default()
+        };
+        insta::assert_snapshot!(render(&sample::proof(), &style));
+    }
+
+    #[test]
+    fn a_proof_without_recordings_says_so() {
+        let text = render(&sample::unproven(), &Style::default());
+        assert!(text.contains("Unproven (1)"), "{text}");
+        assert!(text.ends_with("nobody recorded\n"), "{text}");
+    }
+
+    #[test]
+    fn no_escape_reaches_the_terminal() {
+        let text = render(&sample::proof(), &Style::default());
+        assert!(!text.chars().any(|c| c != '\n' && clean::is_hostile(c)));
+    }
+}
