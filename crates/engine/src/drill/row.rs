@@ -185,6 +185,12 @@ impl Row {
         self
     }
 
+    /// Whether everything that should have turned red did, whatever became of the rest.
+    pub fn saw_it(&self) -> bool {
+        let of = |kind: CellKind| self.cells.iter().any(|cell| cell.kind == kind);
+        of(CellKind::Caught) && !of(CellKind::Missed)
+    }
+
     /// As what came of a drill in which nothing was seen.
     pub(super) fn without(self) -> Drilled {
         Drilled {

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use std::path::Path;
+
 use runproof_engine::drill::{DrillOptions, Outcome, Row, Sight, Told, drill};
 use runproof_fault::FaultError;
-use runproof_model::ExitCode;
-use runproof_site::CancellationToken;
+use runproof_model::{Evidence, ExitCode};
+use runproof_site::{Bundle, CancellationToken};
 use runproof_suite::{BoundScenario, Library};
 use serde_json::json;
 
@@ -113,6 +115,10 @@ async fn rows(
         let (other, _) = sight.look().await;
         sight.learn(&one, &other);
     }
+    let recorder = match Recorder::of(args, live) {
+        Ok(recorder) => recorder,
+        Err(why) => return (rows, Some(FaultError::Refused(why))),
+    };
     for scenario in &wanted {
         let mut row: Option<Row> = None;
         for _ in 0..args.repeat {
@@ -127,6 +133,12 @@ async fn rows(
                     return (rows, Some(error));
                 }
             };
+            if let (Some(recorder), Some((before, red))) = (&recorder, &drilled.seen)
+                && drilled.row.saw_it()
+                && let Err(why) = recorder.record(library, &sight, scenario, before, red)
+            {
+                message::error(&why);
+            }
             row = Some(match row {
                 Some(before) if before.outcome != drilled.row.outcome => Row {
                     why: Some(format!(
@@ -143,6 +155,60 @@ async fn rows(
         rows.extend(row);
     }
     (rows, None)
+}
+
+/// Who writes down what faults change.
+struct Recorder<'a> {
+    folder: &'a Path,
+    reference: Bundle,
+}
+
+impl<'a> Recorder<'a> {
+    /// None where nobody wants recordings.
+    fn of(args: &'a DrillArgs, live: &LiveSite) -> Result<Option<Self>, String> {
+        let (Some(folder), Some(file)) = (&args.record, &args.reference) else {
+            return Ok(None);
+        };
+        let reference = Bundle::read(file).map_err(|e| e.to_string())?;
+        // Fingerprints of another key, and facts of another lab, mean nothing beside these.
+        if reference.evidence.site != live.file.site.site
+            || reference.evidence.key_id.is_none()
+            || reference.evidence.key_id != live.key.id()
+        {
+            return Err(format!(
+                "{} was not recorded from the lab {}",
+                file.display(),
+                args.site
+            ));
+        }
+        Ok(Some(Self { folder, reference }))
+    }
+
+    fn record(
+        &self,
+        library: &Library,
+        sight: &Sight<'_>,
+        scenario: &BoundScenario,
+        before: &Evidence,
+        red: &Evidence,
+    ) -> Result<(), String> {
+        let Some((_, written)) = library
+            .scenarios()
+            .find(|(_, written)| written.id.value == scenario.id)
+        else {
+            return Ok(());
+        };
+        let recording = runproof_engine::record_fault(
+            written,
+            &self.reference.evidence,
+            before,
+            red,
+            sight.plan(),
+        );
+        let path = self.folder.join(format!("{}.json", scenario.id));
+        let text = serde_json::to_string_pretty(&recording).map_err(|e| e.to_string())? + "\n";
+        write::replace_file(&path, text.as_bytes()).map_err(|e| e.to_string())
+    }
 }
 
 /// The negative control, on a node that some scenario names.

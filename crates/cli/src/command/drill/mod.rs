@@ -72,6 +72,12 @@ pub struct DrillArgs {
     /// Do not try the documented fixes
     #[arg(long)]
     pub no_fix: bool,
+    /// Write what each caught fault changed to DIR/SCENARIO.json, for `prove`; needs --reference
+    #[arg(long, value_name = "DIR", requires = "reference")]
+    pub record: Option<PathBuf>,
+    /// The bundle that `record` made of this lab, which the recordings are laid over
+    #[arg(long, value_name = "FILE")]
+    pub reference: Option<PathBuf>,
     /// Print the matrix as terminal or json
     #[arg(
         long,
