@@ -37,7 +37,7 @@ impl Lab {
     fn up(name: &str, roles: &[&str]) -> Self {
         let lab = Self {
             runtime: tokio::runtime::Runtime::new().unwrap(),
-            name: LabName::new(&format!("rpt{}-{name}", std::process::id())).unwrap(),
+            name: LabName::new(format!("rpt{}-{name}", std::process::id())).unwrap(),
         };
         let options = UpOptions {
             name: lab.name.clone(),
