@@ -34,10 +34,10 @@ impl Events for Quiet {
 }
 
 impl Lab {
-    fn up(roles: &[&str]) -> Self {
+    fn up(name: &str, roles: &[&str]) -> Self {
         let lab = Self {
             runtime: tokio::runtime::Runtime::new().unwrap(),
-            name: LabName::new(&format!("rpt{}-fault", std::process::id())).unwrap(),
+            name: LabName::new(format!("rpt{}-{name}", std::process::id())).unwrap(),
         };
         let options = UpOptions {
             name: lab.name.clone(),
@@ -215,7 +215,7 @@ fn cases() -> Vec<Case> {
 
 #[test]
 fn on_incus_every_primitive_takes_effect_and_what_was_there_comes_back_and_twice_is_harmless() {
-    let lab = Lab::up(&["system", "tables", "vault", "drive"]);
+    let lab = Lab::up("fault", &["system", "tables", "vault", "drive"]);
     let failed = lab.runtime.block_on(async {
         let site = LabSite::open(&lab.name).await.unwrap();
         let mut failed = Vec::new();
@@ -267,7 +267,7 @@ fn on_incus_what_lacks_its_precondition_is_refused() {
             json!({ "git": { "path": "/opt/gbo/data", "dirty": true } }),
         ),
     ];
-    let lab = Lab::up(&["drive"]);
+    let lab = Lab::up("refuse", &["drive"]);
     lab.runtime.block_on(async {
         let site = LabSite::open(&lab.name).await.unwrap();
         for (role, primitive) in refused {

@@ -1,6 +1,7 @@
 //! A certificate that nobody should trust, or that is not there.
 
 use runproof_facts::quote::sh;
+use runproof_lab::Authority;
 use serde::Deserialize;
 
 use super::file::{check_path, decoded};
@@ -33,15 +34,6 @@ pub enum Becomes {
     Missing,
 }
 
-/// The authority of a lab, as PEM.
-#[derive(Clone, Copy)]
-pub struct Authority<'a> {
-    /// Its certificate.
-    pub certificate: &'a str,
-    /// Its key, which leaves this text for the node only while it signs.
-    pub key: &'a str,
-}
-
 /// The name that a certificate has when it is to have another.
 const NAME: &str = "elsewhere.invalid";
 
@@ -50,8 +42,8 @@ const NAME: &str = "elsewhere.invalid";
 const CONFIG: &str = "[ca]\ndefault_ca=a\n[a]\ndatabase=$ENV::W/index\nserial=$ENV::W/serial\nnew_certs_dir=$ENV::W\ndefault_md=sha256\npolicy=p\nunique_subject=no\npreserve=yes\ncopy_extensions=copyall\n[p]\ncommonName=optional\norganizationName=optional\norganizationalUnitName=optional\ncountryName=optional\nstateOrProvinceName=optional\nlocalityName=optional\n";
 
 impl Certificate {
-    /// `authority` is the lab's.
-    pub(super) fn act(&self, authority: Authority<'_>) -> Result<Act, FaultError> {
+    /// `authority` is the lab's. Its key is in the one text that signs, which nobody writes down.
+    pub(super) fn act(&self, authority: &Authority) -> Result<Act, FaultError> {
         check_path(&self.path)?;
         check_path(&self.key)?;
         let (path, key) = (sh(&self.path), sh(&self.key));
@@ -65,13 +57,13 @@ impl Certificate {
              [ \"$(openssl x509 -in {path} -noout -pubkey)\" = \"$(openssl pkey -in {key} -pubout)\" ] || {{ echo {key} 'is not its key' >&2; exit 1; }}\n\
              self=; issuer=$(openssl x509 -in {path} -noout -issuer); [ \"${{issuer#issuer=}}\" != \"$(openssl x509 -in {path} -noout -subject | sed 's/^subject=//')\" ] || self=1\n\
              [ -n \"$self\" ] || [ \"$issuer\" = \"$(printf %s {} | openssl x509 -noout -issuer)\" ] || {{ echo {path} 'is neither of the authority of the lab nor its own' >&2; exit 1; }}",
-            sh(authority.certificate)
+            sh(&authority.certificate)
         );
         let lab = format!(
             "if [ \"$(openssl x509 -in {path} -noout -issuer | sed 's/^[a-z]*=//')\" = \"$(openssl x509 -in {path} -noout -subject | sed 's/^[a-z]*=//')\" ]; then cp -- {key} \"$W/ca.key\" && cp -- {path} \"$W/ca.crt\"\n\
              else {} && {}; fi",
-            decoded(authority.certificate, "\"$W/ca.crt\""),
-            decoded(authority.key, "\"$W/ca.key\""),
+            decoded(&authority.certificate, "\"$W/ca.crt\""),
+            decoded(&authority.key, "\"$W/ca.key\""),
         );
         let (words, needs, inject, effect) = match self.becomes {
             Becomes::Missing => (

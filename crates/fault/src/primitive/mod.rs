@@ -1,7 +1,7 @@
 //! The ways to break a node, one file each. A primitive is a typed value of a suite, and
 //! becomes an [`Act`](crate::act::Act).
 
-use runproof_lab::LabSite;
+use runproof_lab::{Authority, LabError, LabSite};
 use serde::Deserialize;
 
 use crate::act::Act;
@@ -72,6 +72,16 @@ impl Primitive {
     /// # Errors
     /// When its values contradict each other, or the lab lacks what it needs; nothing was changed.
     pub fn act(&self, lab: &LabSite) -> Result<Act, FaultError> {
+        let address = |role: &str| lab.node(role).map(|node| node.address().to_owned());
+        self.act_where(address, || lab.authority())
+    }
+
+    /// The same, by what has to be known of the lab: the address of a role's node, and the authority.
+    fn act_where(
+        &self,
+        address: impl Fn(&str) -> Option<String>,
+        authority: impl FnOnce() -> Result<Authority, LabError>,
+    ) -> Result<Act, FaultError> {
         match self {
             Self::EditFile(edit) => edit.act(),
             Self::RemoveFile(remove) => remove.act(),
@@ -79,22 +89,14 @@ impl Primitive {
             Self::Unit(unit) => unit.act(),
             Self::Process(process) => process.act(),
             Self::Port(port) => port.act(),
-            Self::Network(network) => {
-                network.act(|role| lab.node(role).map(|node| node.address().to_owned()))
-            }
+            Self::Network(network) => network.act(address),
             Self::Disk(disk) => disk.act(),
             Self::Mount(mount) => mount.act(),
             Self::Vault(vault) => vault.act(),
             Self::Postgres(postgres) => postgres.act(),
             Self::Cache(cache) => cache.act(),
             Self::Objects(objects) => objects.act(),
-            Self::Certificate(certificate) => {
-                let authority = lab.authority()?;
-                certificate.act(certificate::Authority {
-                    certificate: &authority.certificate,
-                    key: &authority.key,
-                })
-            }
+            Self::Certificate(certificate) => certificate.act(&authority()?),
             Self::Binary(binary) => binary.act(),
             Self::Git(git) => git.act(),
             Self::Nothing(nothing) => Ok(nothing.act()),

@@ -83,95 +83,59 @@ pub struct RenameTable {
 
 impl Postgres {
     pub(super) fn act(&self) -> Result<Act, FaultError> {
-        match self {
-            Self {
-                database: Some(database),
-                delete_rows: Some(delete),
-                update_rows: None,
-                insert_row: None,
-                rename_table: None,
-                password_of: None,
-                to: None,
-            } => {
-                let which = all_of(&delete.which, " AND ", equals)?;
-                Rows {
-                    database,
-                    table: &delete.table,
-                    columns: &[&delete.which],
-                    change: format!("DELETE FROM {} WHERE {which}", identifier(&delete.table)?),
-                    which: Some(which),
-                }
-                .act("deletes rows")
-            }
-            Self {
-                database: Some(database),
-                update_rows: Some(update),
-                delete_rows: None,
-                insert_row: None,
-                rename_table: None,
-                password_of: None,
-                to: None,
-            } => {
-                let which = all_of(&update.which, " AND ", equals)?;
-                Rows {
-                    database,
-                    table: &update.table,
-                    columns: &[&update.which, &update.set],
-                    change: format!(
-                        "UPDATE {} SET {} WHERE {which}",
-                        identifier(&update.table)?,
-                        all_of(&update.set, ", ", |name, value| format!(
-                            "{name} = {}",
-                            literal(value)
-                        ))?
-                    ),
-                    which: Some(which),
-                }
-                .act("changes rows")
-            }
-            Self {
-                database: Some(database),
-                insert_row: Some(insert),
-                delete_rows: None,
-                update_rows: None,
-                rename_table: None,
-                password_of: None,
-                to: None,
-            } => Rows {
-                database,
-                table: &insert.table,
-                columns: &[&insert.values],
-                change: format!(
-                    "INSERT INTO {} ({}) VALUES ({})",
-                    identifier(&insert.table)?,
-                    all_of(&insert.values, ", ", |name, _| name.to_owned())?,
-                    all_of(&insert.values, ", ", |_, value| literal(value))?
-                ),
-                which: None,
-            }
-            .act("adds a row"),
-            Self {
-                database: Some(database),
-                rename_table: Some(rename),
-                delete_rows: None,
-                update_rows: None,
-                insert_row: None,
-                password_of: None,
-                to: None,
-            } => rename_table(database, rename),
-            Self {
-                database: None,
-                password_of: Some(role),
-                to: Some(to),
-                delete_rows: None,
-                update_rows: None,
-                insert_row: None,
-                rename_table: None,
-            } => password(role, to),
+        let given = [
+            self.delete_rows.is_some(),
+            self.update_rows.is_some(),
+            self.insert_row.is_some(),
+            self.rename_table.is_some(),
+            self.password_of.is_some() || self.to.is_some(),
+        ];
+        let one = given.iter().filter(|given| **given).count() == 1;
+        match (&self.database, &self.password_of, &self.to) {
+            (Some(database), None, None) if one => self.in_database(database),
+            (None, Some(role), Some(to)) if one => password(role, to),
             _ => Err(FaultError::Unreadable(
                 "a fault of PostgreSQL is a `database` with one of `delete-rows`, `update-rows`, `insert-row`, `rename-table`; or `password-of` with `to`".to_owned(),
             )),
         }
+    }
+
+    /// The one change that is given.
+    fn in_database(&self, database: &str) -> Result<Act, FaultError> {
+        if let Some(rename) = &self.rename_table {
+            return rename_table(database, rename);
+        }
+        let (does, rows) = if let Some(DeleteRows { table, which }) = &self.delete_rows {
+            let of = all_of(which, " AND ", equals)?;
+            let change = format!("DELETE FROM {} WHERE {of}", identifier(table)?);
+            ("deletes rows", (table, vec![which], change, Some(of)))
+        } else if let Some(UpdateRows { table, set, which }) = &self.update_rows {
+            let of = all_of(which, " AND ", equals)?;
+            let to = all_of(set, ", ", |name, value| {
+                format!("{name} = {}", literal(value))
+            })?;
+            let change = format!("UPDATE {} SET {to} WHERE {of}", identifier(table)?);
+            ("changes rows", (table, vec![which, set], change, Some(of)))
+        } else if let Some(InsertRow { table, values }) = &self.insert_row {
+            let names = all_of(values, ", ", |name, _| name.to_owned())?;
+            let row = all_of(values, ", ", |_, value| literal(value))?;
+            let change = format!(
+                "INSERT INTO {} ({names}) VALUES ({row})",
+                identifier(table)?
+            );
+            ("adds a row", (table, vec![values], change, None))
+        } else {
+            return Err(FaultError::Unreadable("nothing is changed".to_owned()));
+        };
+        let (table, columns, change, which) = rows;
+        let rows = Rows {
+            database,
+            table,
+            columns,
+            change,
+            which,
+        };
+        rows.act(does)
     }
 }
 
@@ -180,7 +144,7 @@ struct Rows<'a> {
     database: &'a str,
     table: &'a str,
     /// The columns that the fault names.
-    columns: &'a [&'a Columns],
+    columns: Vec<&'a Columns>,
     change: String,
     /// Which rows have to be there.
     which: Option<String>,

@@ -9,30 +9,15 @@ use super::*;
 fn act(value: Value) -> Result<Act, FaultError> {
     let primitive: Primitive =
         serde_json::from_value(value).map_err(|error| FaultError::Unreadable(error.to_string()))?;
-    match &primitive {
-        Primitive::EditFile(edit) => edit.act(),
-        Primitive::RemoveFile(remove) => remove.act(),
-        Primitive::Firewall(firewall) => firewall.act(),
-        Primitive::Unit(unit) => unit.act(),
-        Primitive::Process(process) => process.act(),
-        Primitive::Port(port) => port.act(),
-        Primitive::Network(network) => {
-            network.act(|role| (role == "vault").then(|| "10.0.0.9".to_owned()))
-        }
-        Primitive::Disk(disk) => disk.act(),
-        Primitive::Mount(mount) => mount.act(),
-        Primitive::Vault(vault) => vault.act(),
-        Primitive::Postgres(postgres) => postgres.act(),
-        Primitive::Cache(cache) => cache.act(),
-        Primitive::Objects(objects) => objects.act(),
-        Primitive::Certificate(certificate) => certificate.act(certificate::Authority {
-            certificate: "certificate",
-            key: "key",
-        }),
-        Primitive::Binary(binary) => binary.act(),
-        Primitive::Git(git) => git.act(),
-        Primitive::Nothing(nothing) => Ok(nothing.act()),
-    }
+    primitive.act_where(
+        |role| (role == "vault").then(|| "10.0.0.9".to_owned()),
+        || {
+            Ok(Authority {
+                certificate: "certificate".to_owned(),
+                key: "key".to_owned().into(),
+            })
+        },
+    )
 }
 
 #[rstest]

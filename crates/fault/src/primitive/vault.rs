@@ -66,16 +66,18 @@ status() { curl -s -m 10 --cacert "$ca" "$at/v1/sys/seal-status" | tr -d ' \n' |
 /// Vault's own node.
 const VAULT: &str = "init=/opt/gbo/bin/botserver-stack/conf/vault/vault-conf/init.json; at=https://127.0.0.1:8200; ca=/opt/gbo/conf/vault/ca.crt\n";
 
-/// The node of botserver, which knows where Vault is.
+/// The node of botserver, which knows where Vault is. `mine` looks at the token in its .env.
 const SYSTEM: &str = r#"env=/opt/gbo/bin/.env; of() { sed -n "s/^$1=//p" "$env" | tail -n 1; }
 init=/opt/gbo/bin/botserver-stack/conf/vault/vault-conf/init.json; at=$(of VAULT_ADDR); ca=$(of VAULT_CACERT)
+mine() { printf 'header = "X-Vault-Token: %s"\n' "$(of VAULT_TOKEN)" | curl -sf -m 20 -K - --cacert "$ca" "$at/v1/auth/token/lookup-self"; }
 "#;
 
 /// The file with botserver's token.
 const ENV: &str = "/opt/gbo/bin/.env";
 
 /// Unseals it with the keys that the lab keeps, when it is sealed. A share is a secret too.
-const UNSEAL: &str = r#"[ "$(status)" != true ] || keys | while read -r key; do
+const UNSEAL: &str = r#"for i in 1 2 3 4 5 6 7 8 9 10; do [ -z "$(status)" ] || break; sleep 0.5; done
+[ "$(status)" != true ] || keys | while read -r key; do
 [ "$(status)" = true ] || break
 printf '{"key":"%s"}' "$key" | curl -sf -m 20 --cacert "$ca" -X PUT --data-binary @- "$at/v1/sys/unseal" >/dev/null || exit
 done
@@ -118,6 +120,7 @@ impl Vault {
                 "has a revoked token in botserver's .env",
                 "{\"policies\":[\"botserver\"],\"ttl\":\"8760h\"}",
                 "printf '{\"token\":\"%s\"}' \"$new\" >\"$KEPT/revoke\" && api POST auth/token/revoke \"$KEPT/revoke\" >/dev/null",
+                "! mine >/dev/null",
             )),
             Self::ShortToken(0) => Err(FaultError::Unreadable(
                 "a token of 0 seconds is one that lives on".to_owned(),
@@ -128,6 +131,9 @@ impl Vault {
                     "{{\"policies\":[\"botserver\"],\"ttl\":\"{seconds}s\",\"explicit_max_ttl\":\"{seconds}s\"}}"
                 ),
                 ":",
+                &format!(
+                    "[ \"$(mine | tr -d ' \\n' | sed -n 's/.*\"ttl\":\\([0-9]*\\).*/\\1/p')\" -le {seconds} ]"
+                ),
             )),
         }
     }
@@ -241,7 +247,7 @@ fn drop_policy(name: &str) -> Result<Act, FaultError> {
 }
 
 /// Another token in botserver's .env. The one that is there lives on, and comes back.
-fn token(words: &str, body: &str, then: &str) -> Act {
+fn token(words: &str, body: &str, then: &str, effect: &str) -> Act {
     let all = format!("{SYSTEM}{COMMON}");
     let body = sh(&STANDARD.encode(body));
     Act {
@@ -260,7 +266,7 @@ fn token(words: &str, body: &str, then: &str) -> Act {
              printf '%s\\n' \"$new\" >\"$KEPT/token\"\n\
              cp -a -- \"$env\" \"$env.runproof-new\" && awk 'NR == FNR {{ token = $0; next }} /^VAULT_TOKEN=/ {{ $0 = \"VAULT_TOKEN=\" token }} {{ print }}' \"$KEPT/token\" \"$env\" >\"$env.runproof-new\" && mv -f -- \"$env.runproof-new\" \"$env\""
         ),
-        effect: format!("{all}[ \"$(of VAULT_TOKEN)\" = \"$(cat \"$KEPT/token\")\" ]"),
+        effect: format!("{all}[ \"$(of VAULT_TOKEN)\" = \"$(cat \"$KEPT/token\")\" ] && {effect}"),
         restore: restore_path(ENV, "env"),
     }
 }
