@@ -19,6 +19,28 @@ pub struct Fault {
     pub then: Vec<Settle>,
 }
 
+/// The role whose program writes down what it misses.
+const LOGGING: &str = "system";
+
+/// What every fault does beside what it says: the program of the platform complains in its log, and
+/// these lines are no more when the fault is no more. The first act is the last to be undone.
+fn lines() -> Act {
+    let log = "/opt/gbo/logs/err.log";
+    Act {
+        words: format!("adds lines to {log}"),
+        on: Some(LOGGING.to_owned()),
+        needs: ":".to_owned(),
+        // What the log holds goes on by itself; that it goes back is seen by who reads it.
+        state: "echo log".to_owned(),
+        keep: format!("if [ -f {log} ]; then stat -c %s {log} >\"$KEPT/size\"; fi"),
+        inject: ":".to_owned(),
+        effect: ":".to_owned(),
+        restore: format!(
+            "[ ! -s \"$KEPT/size\" ] || [ \"$(stat -c %s {log})\" -le \"$(cat \"$KEPT/size\")\" ] || truncate -s \"$(cat \"$KEPT/size\")\" {log}"
+        ),
+    }
+}
+
 impl Fault {
     /// Reads a fault: `{PRIMITIVE: …, then: […], on: ROLE}`, or several under `all`.
     ///
@@ -64,11 +86,13 @@ impl Fault {
     /// # Errors
     /// When a primitive cannot be an act there; nothing was changed.
     pub fn acts(&self, lab: &LabSite) -> Result<(Vec<Act>, String), FaultError> {
-        let acts = self
-            .primitives
-            .iter()
-            .map(|primitive| primitive.act(lab))
-            .collect::<Result<_, _>>()?;
+        let mut acts: Vec<Act> = Vec::new();
+        if lab.node(LOGGING).is_some() {
+            acts.push(lines());
+        }
+        for primitive in &self.primitives {
+            acts.push(primitive.act(lab)?);
+        }
         let settle = self
             .then
             .iter()

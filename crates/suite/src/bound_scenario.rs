@@ -88,7 +88,7 @@ fn bind(
         item: None,
     };
     let value =
-        |node: &Node| resolve(node, &names, Braces::Text).map_err(|(_, error)| error.message);
+        |node: &Node| resolve(node, &names, Braces::Strict).map_err(|(_, error)| error.message);
     Ok(BoundScenario {
         id: scenario.id.value.clone(),
         title: scenario.title.clone(),

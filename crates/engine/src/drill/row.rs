@@ -29,6 +29,8 @@ pub struct Row {
     pub cells: Vec<Cell>,
     /// What became of the documented fix.
     pub fix: FixProof,
+    /// Declared consequences that were not green when the fix had mended the rest.
+    pub left: Vec<String>,
     /// The roles whose nodes had to be made anew to undo it.
     pub anew: Vec<String>,
     /// Facts that differ from the baseline after the undo, and do not change by themselves.
@@ -171,6 +173,7 @@ impl Row {
             acts: Vec::new(),
             cells: Vec::new(),
             fix: FixProof::Untried,
+            left: Vec::new(),
             anew: Vec::new(),
             residue: Vec::new(),
             times: Times::default(),

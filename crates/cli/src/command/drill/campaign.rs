@@ -152,7 +152,10 @@ async fn rows(
                 _ => drilled.row,
             });
         }
-        rows.extend(row);
+        if let Some(row) = row {
+            progress.note(&table::said(&row));
+            rows.push(row);
+        }
     }
     (rows, None)
 }

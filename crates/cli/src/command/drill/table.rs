@@ -69,6 +69,12 @@ pub(super) fn rows(rows: &[Row]) -> String {
                 cell.invariant, cell.node, cell.message
             ));
         }
+        if !row.left.is_empty() {
+            below(&format!(
+                "not green yet after the fix: {}",
+                row.left.join(", ")
+            ));
+        }
         if !row.anew.is_empty() {
             below(&format!("made anew to undo it: {}", row.anew.join(", ")));
         }
@@ -82,6 +88,18 @@ pub(super) fn rows(rows: &[Row]) -> String {
         message::count(rows.len(), "scenario")
     ));
     text
+}
+
+/// What came of one scenario, in a line, as soon as it is known.
+pub(super) fn said(row: &Row) -> String {
+    let why = row.why.as_deref().map(|why| format!(": {why}"));
+    format!(
+        "{}: {}{}; fix {}",
+        row.scenario,
+        row.outcome.as_str(),
+        why.unwrap_or_default(),
+        fix(&row.fix)
+    )
 }
 
 fn fix(proof: &FixProof) -> &'static str {
