@@ -334,7 +334,7 @@ pub fn diagnose(signatures: &[Signature], report: &Report) -> Diagnosis {
 
 /// The signatures that explain anything, those together that the report cannot tell apart.
 fn classes<'s>(signatures: &'s [Signature], seen: &Seen) -> Vec<Class<'s>> {
-    let mut by_key: BTreeMap<Vec<(&str, Option<&str>, bool)>, Class<'s>> = BTreeMap::new();
+    let mut by_key: BTreeMap<Vec<&Mark>, Class<'s>> = BTreeMap::new();
     for signature in signatures {
         let explains: BTreeSet<usize> = seen
             .red
@@ -361,7 +361,7 @@ fn classes<'s>(signatures: &'s [Signature], seen: &Seen) -> Vec<Class<'s>> {
                     continue;
                 }
             }
-            key.push((mark.id.as_str(), mark.node.as_deref(), mark.must));
+            key.push(mark);
         }
         by_key
             .entry(key)

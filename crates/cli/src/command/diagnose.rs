@@ -257,10 +257,10 @@ mod tests {
         let words: Vec<&str> = std::iter::once("diagnose")
             .chain(words.iter().copied())
             .collect();
-        match parse(&words)?.command {
-            Command::Diagnose(args) => Ok(args),
-            _ => panic!("not diagnose"),
-        }
+        let Command::Diagnose(args) = parse(&words)?.command else {
+            panic!("not diagnose");
+        };
+        Ok(args)
     }
 
     #[test]

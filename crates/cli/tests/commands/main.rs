@@ -13,6 +13,7 @@ mod hostile;
 mod kit;
 mod look;
 mod outputs;
+mod prove;
 mod replay;
 mod secrets;
 mod stops;

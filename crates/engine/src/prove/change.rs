@@ -269,9 +269,10 @@ fn lists(items: &[Val], of: &Type, constants: &Constants) -> Vec<Val> {
         kept.map(|(_, item)| item.clone()).collect()
     };
     others.extend((0..items.len().min(ELEMENTS)).map(without));
-    let inner = match of {
-        Type::List(inner) => Type::clone(inner),
-        _ => Type::Any,
+    let inner = if let Type::List(inner) = of {
+        Type::clone(inner)
+    } else {
+        Type::Any
     };
     for sample in samples(&inner, constants, DEPTH) {
         let mut more = items.to_vec();
@@ -283,9 +284,8 @@ fn lists(items: &[Val], of: &Type, constants: &Constants) -> Vec<Val> {
 
 fn maps(map: &BTreeMap<Arc<str>, Val>, of: &Type, constants: &Constants) -> Vec<Val> {
     // The fields of a fact are always there; the keys of a map come from the node.
-    let open = match of {
-        Type::Map(inner) => Type::clone(inner),
-        _ => return Vec::new(),
+    let Type::Map(open) = of else {
+        return Vec::new();
     };
     let mut others = Vec::new();
     if !map.is_empty() {
@@ -297,7 +297,7 @@ fn maps(map: &BTreeMap<Arc<str>, Val>, of: &Type, constants: &Constants) -> Vec<
         others.push(less);
     }
     for text in texts(None, constants) {
-        for sample in samples(&open, constants, DEPTH).into_iter().take(2) {
+        for sample in samples(open, constants, DEPTH).into_iter().take(2) {
             let mut more = map.clone();
             more.insert(text.as_str().into(), sample);
             others.push(more);

@@ -21,7 +21,7 @@ table{border-collapse:collapse}th,td{border:1px solid #8886;padding:.15rem .4rem
 .m tr.s th{font-weight:bold;background:#8882}\
 .caught{background:#2a8a3a;color:#fff}.cascade{background:#7aa6d8;color:#000}\
 .missed,.collateral{background:#c4242b;color:#fff}.error{background:#d99a00;color:#000}\
-.true-green{color:#8888}.none{background:#8883}code{white-space:pre-wrap}.bad{color:#c4242b}";
+.true-green{color:#8888}code{white-space:pre-wrap}.bad{color:#c4242b}";
 
 /// Renders a proof; ends with a newline.
 pub fn render(proof: &Proof) -> String {
@@ -161,9 +161,9 @@ fn line(out: &mut String, column: &InvariantColumn, rows: &[&ScenarioRow]) {
     for row in rows {
         let found = row.cells.iter().find(|one| one.id == column.id);
         let cell = found.map_or(Cell::TrueGreen, |one| one.cell);
-        let said = found.map_or_else(String::new, |one| text(&one.detail, 400));
+        let said = found.map_or_else(String::new, |one| format!(": {}", text(&one.detail, 400)));
         out.push_str(&format!(
-            "<td class=\"{}\" title=\"{} / {}: {said}\">{}</td>",
+            "<td class=\"{}\" title=\"{} / {}{said}\">{}</td>",
             cell.as_str(),
             text(&column.id, 120),
             text(&row.id, 120),

@@ -163,7 +163,7 @@ mod tests {
     fn a_proof_without_recordings_says_so() {
         let text = render(&sample::unproven(), &Style::default());
         assert!(text.contains("Unproven (1)"), "{text}");
-        assert!(text.ends_with("nobody recorded\n"), "{text}");
+        assert!(text.ends_with("replayed\n"), "{text}");
     }
 
     #[test]

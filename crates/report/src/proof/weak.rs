@@ -108,6 +108,7 @@ pub(super) fn percent(part: Option<f64>) -> String {
 /// What the exit code of a proof means, in a few words.
 pub(super) fn exit_meaning(proof: &Proof) -> &'static str {
     match proof.exit_code {
+        0 if proof.counts.recorded == 0 => "every invariant has teeth; no scenario was replayed",
         0 if proof.counts.unproven > 0 => {
             "what was replayed is proved; unproven is what nobody recorded"
         }
