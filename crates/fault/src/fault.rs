@@ -11,8 +11,8 @@ use crate::settle::Settle;
 /// A fault whose templates are resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// What is done, in this order.
-    pub primitives: Vec<Primitive>,
+    /// What is done, in this order; each with the role of its node, where it names one.
+    pub primitives: Vec<(Option<String>, Primitive)>,
     /// The role of the broken node, when it is another than the scenario's.
     pub on: Option<String>,
     /// What lets it take hold.
@@ -48,6 +48,10 @@ impl Fault {
     /// When it is none; with what was expected.
     pub fn read(value: &Value) -> Result<Self, FaultError> {
         let unreadable = |error: serde_json::Error| FaultError::Unreadable(error.to_string());
+        let role = |fields: &mut Map<String, Value>| {
+            let on = fields.remove("on").map(serde_json::from_value);
+            on.transpose().map_err(unreadable)
+        };
         let Value::Object(fields) = value else {
             return Err(FaultError::Unreadable("expected a mapping".to_owned()));
         };
@@ -56,20 +60,29 @@ impl Fault {
             Some(then) => serde_json::from_value(then).map_err(unreadable)?,
             None => Vec::new(),
         };
-        let on = match fields.remove("on") {
-            Some(on) => Some(serde_json::from_value(on).map_err(unreadable)?),
-            None => None,
-        };
+        let on = role(&mut fields)?;
         let primitives = match fields.remove("all") {
             Some(all) if fields.is_empty() => {
-                serde_json::from_value::<Vec<Primitive>>(all).map_err(unreadable)?
+                let items: Vec<Map<String, Value>> =
+                    serde_json::from_value(all).map_err(unreadable)?;
+                items
+                    .into_iter()
+                    .map(|mut item| {
+                        let on = role(&mut item)?;
+                        let one = serde_json::from_value(Value::Object(item));
+                        Ok((on, one.map_err(unreadable)?))
+                    })
+                    .collect::<Result<_, FaultError>>()?
             }
             Some(_) => {
                 return Err(FaultError::Unreadable(
                     "`all` stands alone: every primitive is one of its items".to_owned(),
                 ));
             }
-            None => vec![serde_json::from_value(Value::Object(fields)).map_err(unreadable)?],
+            None => vec![(
+                None,
+                serde_json::from_value(Value::Object(fields)).map_err(unreadable)?,
+            )],
         };
         if primitives.is_empty() {
             return Err(FaultError::Unreadable("`all` is empty".to_owned()));
@@ -90,8 +103,11 @@ impl Fault {
         if lab.node(LOGGING).is_some() {
             acts.push(lines());
         }
-        for primitive in &self.primitives {
-            acts.push(primitive.act(lab)?);
+        for (on, primitive) in &self.primitives {
+            let mut act = primitive.act(lab)?;
+            // What asks a service of one role alone says so itself.
+            act.on = act.on.or_else(|| on.clone());
+            acts.push(act);
         }
         let settle = self
             .then
@@ -99,5 +115,50 @@ impl Fault {
             .map(Settle::text)
             .collect::<Result<Vec<_>, _>>()?;
         Ok((acts, settle.join("\n")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use serde_json::json;
+
+    #[test]
+    fn several_primitives_may_be_on_several_nodes() {
+        let fault = Fault::read(&json!({
+            "all": [
+                { "remove-file": { "path": "/etc/app/a" } },
+                { "unit": { "name": "ui.service", "do": "stop" }, "on": "proxy" },
+            ],
+            "then": [{ "daemon-reload": {} }, { "restart-unit": "ui.service" }, { "wait-s": 2 }],
+            "on": "system",
+        }))
+        .unwrap();
+        let roles: Vec<_> = fault
+            .primitives
+            .iter()
+            .map(|(on, _)| on.as_deref())
+            .collect();
+        assert_eq!(roles, [None, Some("proxy")]);
+        assert_eq!(fault.on.as_deref(), Some("system"));
+        assert_eq!(fault.then.len(), 3);
+    }
+
+    #[rstest]
+    #[case::no_mapping(json!("nothing"))]
+    #[case::no_primitive(json!({ "then": [] }))]
+    #[case::unknown(json!({ "shell": { "run": "rm -rf /" } }))]
+    #[case::two_without_all(json!({ "nothing": {}, "remove-file": { "path": "/etc/app/a" } }))]
+    #[case::beside_all(json!({ "all": [{ "nothing": {} }], "nothing": {} }))]
+    #[case::empty(json!({ "all": [] }))]
+    #[case::more_than_it_takes(json!({ "nothing": { "at": "all" } }))]
+    #[case::unknown_settling(json!({ "nothing": {}, "then": [{ "run": "true" }] }))]
+    #[case::role_that_is_none(json!({ "nothing": {}, "on": 7 }))]
+    fn what_is_no_fault_is_not_read(#[case] value: Value) {
+        assert!(matches!(
+            Fault::read(&value),
+            Err(FaultError::Unreadable(_))
+        ));
     }
 }

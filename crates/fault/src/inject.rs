@@ -46,7 +46,21 @@ pub struct Order<'a> {
     pub deadline: Duration,
 }
 
-/// Puts a fault into a lab.
+/// Puts a fault into a lab, and into nothing else: a site file is no lab, whatever it says.
+///
+/// ```compile_fail
+/// # async fn broken(site: runproof_model::Site, order: runproof_fault::inject::Order<'_>) {
+/// runproof_fault::inject(site, order).await;
+/// # }
+/// ```
+///
+/// The same with a lab:
+///
+/// ```
+/// # async fn fine(lab: runproof_lab::LabSite, order: runproof_fault::inject::Order<'_>) {
+/// let _ = runproof_fault::inject(lab, order).await;
+/// # }
+/// ```
 ///
 /// # Errors
 /// [`FaultError::Refused`] before anything was changed; every other error after what was done was undone.

@@ -9,7 +9,7 @@ use crate::act::{Act, keep_path, restore_path, state_of_path};
 use crate::error::FaultError;
 
 /// Replaces the first occurrence of one file's text in another; texts, no patterns. Every Debian has this Perl.
-const REPLACE: &str = r#"local $/; my @t = map { open my $f, "<", $_ or die "$_: $!"; <$f> } @ARGV; my $i = index $t[2], $t[0]; exit 3 if $i < 0; substr($t[2], $i, length $t[0]) = $t[1]; print $t[2]"#;
+const REPLACE: &str = r#"local $/; my @t = map { open my $f, "<", $_ or die "$_: $!"; join "", <$f> } @ARGV; my $i = index $t[2], $t[0]; exit 3 if $i < 0; substr($t[2], $i, length $t[0]) = $t[1]; print $t[2]"#;
 
 /// Changes one thing of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
