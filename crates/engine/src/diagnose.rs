@@ -252,21 +252,25 @@ enum Said {
 struct Class<'s> {
     members: Vec<&'s Signature>,
     explains: BTreeSet<usize>,
+    /// Of that, what has to be red under it; the rest may be.
+    surely: BTreeSet<usize>,
     missing: Vec<RedMark>,
     open: usize,
     marks: usize,
 }
 
 impl Class<'_> {
-    /// From 0 to 1, against what is left of the red set.
+    /// From 0 to 1, against what is left of the red set. What only may be red counts half: it
+    /// follows from many things.
     #[allow(clippy::cast_precision_loss)]
     fn score(&self, left: &BTreeSet<usize>) -> f64 {
         let new = self.explains.intersection(left).count();
+        let sure = self.surely.intersection(left).count();
         let all = left.len() + self.missing.len();
         if all == 0 {
             0.0
         } else {
-            new as f64 / all as f64
+            (new + sure) as f64 / (2 * all) as f64
         }
     }
 
@@ -325,10 +329,7 @@ pub fn diagnose(signatures: &[Signature], report: &Report) -> Diagnosis {
         errors: seen.errors,
         candidates,
         unexplained: left.iter().filter_map(mark).collect(),
-        tell_apart: match ranked.as_slice() {
-            [first, second, ..] => tell_apart(first, second, &seen),
-            _ => Vec::new(),
-        },
+        tell_apart: tell_apart(&ranked, &seen),
     }
 }
 
@@ -346,6 +347,12 @@ fn classes<'s>(signatures: &'s [Signature], seen: &Seen) -> Vec<Class<'s>> {
         if explains.is_empty() {
             continue;
         }
+        let surely = |at: &usize| {
+            let must = signature.marks.iter().filter(|mark| mark.must);
+            let red = seen.red.get(*at);
+            red.is_some_and(|red| must.clone().any(|mark| mark.is(&red.mark)))
+        };
+        let surely: BTreeSet<usize> = explains.iter().copied().filter(surely).collect();
         let mut key = Vec::new();
         let (mut missing, mut open) = (Vec::new(), 0);
         for mark in &signature.marks {
@@ -355,7 +362,8 @@ fn classes<'s>(signatures: &'s [Signature], seen: &Seen) -> Vec<Class<'s>> {
                     id: mark.id.clone(),
                     node,
                 }),
-                Said::Holds(_) => {}
+                // What only may be red and is not tells nothing.
+                Said::Holds(_) => continue,
                 Said::Nothing => {
                     open += usize::from(mark.must);
                     continue;
@@ -363,15 +371,20 @@ fn classes<'s>(signatures: &'s [Signature], seen: &Seen) -> Vec<Class<'s>> {
             }
             key.push(mark);
         }
+        let marks = key.len();
         by_key
             .entry(key)
-            .and_modify(|class| class.members.push(signature))
+            .and_modify(|class| {
+                class.members.push(signature);
+                class.open = class.open.max(open);
+            })
             .or_insert_with(|| Class {
                 members: vec![signature],
                 explains,
+                surely,
                 missing,
                 open,
-                marks: signature.marks.iter().filter(|mark| mark.must).count(),
+                marks,
             });
     }
     let mut classes: Vec<Class<'s>> = by_key.into_values().collect();
@@ -408,15 +421,23 @@ fn candidate(
 
 /// Invariants that are red under one of two and not under the other, those first that the report
 /// says nothing of.
-fn tell_apart(first: &Class<'_>, second: &Class<'_>, seen: &Seen) -> Vec<FurtherCheck> {
-    let (Some(one), Some(other)) = (first.members.first(), second.members.first()) else {
-        return Vec::new();
-    };
+///
+/// The two are the first scenario and the next with another signature: it may stand in the same
+/// class, where what tells them apart could not be established.
+fn tell_apart(ranked: &[Class<'_>], seen: &Seen) -> Vec<FurtherCheck> {
     let must = |signature: &Signature| -> BTreeSet<String> {
         let marks = signature.marks.iter().filter(|mark| mark.must);
         marks.map(|mark| mark.id.clone()).collect()
     };
-    let (ours, theirs) = (must(one), must(other));
+    let mut members = ranked.iter().flat_map(|class| &class.members);
+    let Some(one) = members.next() else {
+        return Vec::new();
+    };
+    let ours = must(one);
+    let Some(other) = members.find(|other| must(other) != ours) else {
+        return Vec::new();
+    };
+    let theirs = must(other);
     let judged = |id: &str| {
         let nodes = seen.judged.get(id).into_iter().flatten();
         let mut verdicts = nodes.map(|(_, verdict)| *verdict);

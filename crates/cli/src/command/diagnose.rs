@@ -151,7 +151,12 @@ fn look(library: &Library, args: &DiagnoseArgs, display: &DisplayOptions) -> Exi
     if !checked.report.recorded {
         advice::say(&checked.report.nodes);
     }
-    conclude(library, &checked.report, Some(site), args, display)
+    let code = conclude(library, &checked.report, Some(site), args, display);
+    // What was not looked at any more may be what is red.
+    if checked.report.exit_code == ExitCode::Interrupted.code() {
+        return ExitCode::Interrupted;
+    }
+    code
 }
 
 /// The diagnosis of a report. Its site is known when it was looked at just now; else the commands

@@ -61,10 +61,18 @@ pub fn render(diagnosis: &Diagnosis, style: &Style) -> String {
         page.line(2, Role::Plain, &marks(&diagnosis.unexplained));
     }
     page.blank();
-    let (role, last) = match (diagnosis.red.is_empty(), diagnosis.candidates.is_empty()) {
-        (true, _) => (Role::Pass, "nothing is red: there is nothing to diagnose"),
-        (false, true) => (Role::Fail, "no documented scenario fits what is red"),
-        (false, false) => (Role::Plain, "try the first fix, then check again"),
+    let nothing = diagnosis.red.is_empty();
+    let (role, last) = if nothing && diagnosis.errors > 0 {
+        (
+            Role::Error,
+            "nothing is known to be red, but not all could be established",
+        )
+    } else if nothing {
+        (Role::Pass, "nothing is red: there is nothing to diagnose")
+    } else if diagnosis.candidates.is_empty() {
+        (Role::Fail, "no documented scenario fits what is red")
+    } else {
+        (Role::Plain, "try the first fix, then check again")
     };
     page.line(0, role, &format!("{last} - exit {}", diagnosis.exit_code));
     page.finish()
@@ -266,6 +274,12 @@ mod tests {
         nothing.unexplained.clear();
         nothing.tell_apart.clear();
         nothing.exit_code = 3;
+        let text = render(&nothing, &Style::default());
+        assert!(
+            text.contains("not all could be established"),
+            "what nobody could look at is not green: {text}"
+        );
+        nothing.errors = 0;
         let text = render(&nothing, &Style::default());
         assert!(
             text.ends_with("nothing is red: there is nothing to diagnose - exit 3\n"),
