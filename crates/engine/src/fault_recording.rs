@@ -83,7 +83,8 @@ fn canonical(value: &Value) -> Value {
     }
 }
 
-/// What a fault changed: the facts of `red` that differ from `baseline`, whole.
+/// What a fault changed: the facts of `red` that `differs` from `baseline` for another reason than
+/// that time went on, whole.
 ///
 /// `baseline` is what was seen on the same lab before the fault; the recording is laid over
 /// `reference`, from which the digests come. Facts that are held against a clock are taken along
@@ -94,14 +95,15 @@ pub fn record_fault(
     baseline: &Evidence,
     red: &Evidence,
     plan: &Plan,
+    differs: &dyn Fn(&FactRecord, &FactRecord) -> bool,
 ) -> FaultRecording {
     let latest = latest_facts(red);
     let before = latest_facts(baseline);
-    let differs = |fact: &FactRecord| {
+    let changed = |fact: &FactRecord| {
         let known = before.iter().find(|other| same_look(other, fact));
-        known.is_none_or(|known| known.fact != fact.fact)
+        known.is_none_or(|known| differs(known, fact))
     };
-    let changed: Vec<bool> = latest.iter().map(|fact| differs(fact)).collect();
+    let changed: Vec<bool> = latest.iter().map(|fact| changed(fact)).collect();
     let roles: BTreeSet<_> = latest
         .iter()
         .zip(&changed)

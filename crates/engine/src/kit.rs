@@ -92,6 +92,7 @@ impl Kit {
             reference,
             &self.changed(change),
             &self.plan,
+            &|one, other| one.fact != other.fact,
         )
     }
 }

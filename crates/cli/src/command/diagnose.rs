@@ -168,14 +168,29 @@ fn conclude(
     args: &DiagnoseArgs,
     display: &DisplayOptions,
 ) -> ExitCode {
-    let loaded = load::reference(library, None).and_then(|reference| {
-        let recordings = faults::recordings(args.faults.as_deref())?;
-        Ok((reference, recordings))
-    });
-    let (reference, recordings) = match loaded {
-        Ok(loaded) => loaded,
-        Err(error) => return error.report(display),
-    };
+    match diagnosis(library, report, site, args.faults.as_deref()) {
+        Ok(diagnosis) => show(&diagnosis, args, display),
+        Err(error) => error.report(display),
+    }
+}
+
+/// The scenario that explains a report best, when one does.
+pub(super) fn best(library: &Library, report: &Path) -> Result<Option<String>, LoadError> {
+    let diagnosis = diagnosis(library, &read(report)?, None, None)?;
+    let first = diagnosis.candidates.into_iter().next();
+    Ok(first
+        .and_then(|candidate| candidate.scenarios.into_iter().next())
+        .map(|scenario| scenario.id))
+}
+
+fn diagnosis(
+    library: &Library,
+    report: &Report,
+    site: Option<Site>,
+    recorded: Option<&Path>,
+) -> Result<Diagnosis, LoadError> {
+    let reference = load::reference(library, None)?;
+    let recordings = faults::recordings(recorded)?;
     let of_reference = runproof_engine::site_of(&reference);
     let plan = bind(library, &of_reference, &Selection::all());
     let site = site.unwrap_or_else(|| {
@@ -187,11 +202,7 @@ fn conclude(
     });
     let signatures =
         runproof_engine::signatures(library, &plan, &reference.evidence, &recordings, &site);
-    show(
-        &runproof_engine::diagnose(&signatures, report),
-        args,
-        display,
-    )
+    Ok(runproof_engine::diagnose(&signatures, report))
 }
 
 fn show(diagnosis: &Diagnosis, args: &DiagnoseArgs, display: &DisplayOptions) -> ExitCode {

@@ -13,6 +13,7 @@ pub mod look;
 pub mod prove;
 pub mod record;
 pub mod recover;
+pub mod reproduce;
 pub mod schema;
 pub mod watchdog;
 
@@ -53,6 +54,9 @@ pub enum Command {
     /// Break a lab in the documented ways: is it noticed, does the documented fix mend it
     #[command(long_about = drill::ABOUT)]
     Drill(drill::DrillArgs),
+    /// Boot a lab and break it as a report says that a site is broken
+    #[command(long_about = reproduce::ABOUT)]
+    Reproduce(reproduce::ReproduceArgs),
     /// Undo what a drill left in a lab
     #[command(long_about = recover::ABOUT)]
     Recover(recover::RecoverArgs),
@@ -86,6 +90,7 @@ impl Command {
             | Self::Init(_)
             | Self::Lab(_)
             | Self::Recover(_)
+            | Self::Reproduce(_)
             | Self::Watchdog(_)
             | Self::Completions(_) => Ok(()),
         };
@@ -104,6 +109,7 @@ impl Command {
             Self::Lab(args) => lab::run(args, display),
             Self::Drill(args) => drill::run(args, display),
             Self::Recover(args) => recover::run(args),
+            Self::Reproduce(args) => reproduce::run(args, display),
             Self::Watchdog(args) => watchdog::run(args),
             Self::Prove(args) => prove::run(args, display),
             Self::Diagnose(args) => diagnose::run(args, display),

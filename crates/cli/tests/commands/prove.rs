@@ -78,7 +78,9 @@ impl Proving {
         let scenario = all.find(|(_, one)| one.id.value == "external-address");
         let (_, scenario) = scenario.unwrap();
         let evidence = &bundle.evidence;
-        let recording = record_fault(scenario, evidence, evidence, &red, &plan);
+        let recording = record_fault(scenario, evidence, evidence, &red, &plan, &|one, other| {
+            one.fact != other.fact
+        });
         self.write(&serde_json::to_value(recording).unwrap());
     }
 

@@ -26,7 +26,10 @@ pub struct Fix {
 
 impl Fix {
     /// The fix of a scenario.
-    pub(super) fn read(scenario: &BoundScenario) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn read(scenario: &BoundScenario) -> Result<Self, String> {
         match &scenario.fix {
             None => Ok(Self {
                 none: Some("nothing is documented".to_owned()),

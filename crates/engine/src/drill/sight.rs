@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use runproof_model::{Evidence, Finding, Site, Verdict};
+use runproof_model::{Evidence, FactRecord, Finding, Site, Verdict};
 use runproof_site::{CancellationToken, Silent};
 use runproof_suite::{BoundScenario, Library, Plan, Selection, bind, evaluate};
 use serde_json::Value;
@@ -180,6 +180,13 @@ impl<'a> Sight<'a> {
         }
     }
 
+    /// Whether a fact differs in a leaf that does not change by itself.
+    pub fn differs(&self, one: &FactRecord, other: &FactRecord) -> bool {
+        let mut found = BTreeSet::new();
+        leaves(&name(one), &one.fact, &other.fact, &mut found);
+        found.iter().any(|leaf| !self.restless.contains(leaf))
+    }
+
     /// What differs between two looks and does not change by itself.
     pub(super) fn residue(&self, before: &Evidence, after: &Evidence) -> Vec<String> {
         differences(before, after)
@@ -208,7 +215,7 @@ fn differences(one: &Evidence, other: &Evidence) -> BTreeSet<String> {
         return found;
     };
     for fact in &one.facts {
-        let name = format!("{} {} {}", fact.role, fact.kind, fact.query);
+        let name = name(fact);
         let same = other.facts.iter().find(|there| {
             there.role == fact.role && there.kind == fact.kind && there.query == fact.query
         });
@@ -220,6 +227,11 @@ fn differences(one: &Evidence, other: &Evidence) -> BTreeSet<String> {
         }
     }
     found
+}
+
+/// What a fact is called in the names of its leaves.
+fn name(fact: &FactRecord) -> String {
+    format!("{} {} {}", fact.role, fact.kind, fact.query)
 }
 
 fn leaves(path: &str, one: &Value, other: &Value, found: &mut BTreeSet<String>) {

@@ -108,7 +108,7 @@ async fn rows(
         fix: !args.no_fix,
         hold: args.hold,
     };
-    if wanted.len() > 1 {
+    if wanted.len() > 1 || args.record.is_some() {
         progress.begin("learning what changes by itself", [args.site.as_str()]);
         let (one, _) = sight.look().await;
         tokio::time::sleep(STILL).await;
@@ -207,9 +207,10 @@ impl<'a> Recorder<'a> {
             before,
             red,
             sight.plan(),
+            &|one, other| sight.differs(one, other),
         );
         let path = self.folder.join(format!("{}.json", scenario.id));
-        let text = serde_json::to_string_pretty(&recording).map_err(|e| e.to_string())? + "\n";
+        let text = serde_json::to_string(&recording).map_err(|e| e.to_string())? + "\n";
         write::replace_file(&path, text.as_bytes()).map_err(|e| e.to_string())
     }
 }

@@ -192,3 +192,55 @@ pub fn run(args: &DrillArgs, display: &DisplayOptions) -> ExitCode {
     }
     campaign::run(args, &live, &library, wanted, display)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::{Command, parse};
+    use rstest::rstest;
+    use runproof_suite::Library;
+
+    fn drill(words: &[&str]) -> Result<DrillArgs, clap::Error> {
+        let words: Vec<&str> = std::iter::once("drill")
+            .chain(words.iter().copied())
+            .collect();
+        let Command::Drill(args) = parse(&words)?.command else {
+            panic!("not drill");
+        };
+        Ok(args)
+    }
+
+    #[rstest]
+    #[case::nothing_named(&[])]
+    #[case::all_and_one(&["--all", "a"])]
+    #[case::two_held(&["a", "b", "--hold"])]
+    #[case::all_held(&["--all", "--hold"])]
+    #[case::undo_and_one(&["--undo", "a"])]
+    fn what_contradicts_itself_is_refused(#[case] words: &[&str]) {
+        assert!(drill(words).unwrap().check().is_err());
+    }
+
+    #[rstest]
+    #[case("sites/prod.yaml")]
+    #[case("prod.yaml")]
+    #[case("bundle:x.json")]
+    fn what_is_no_lab_cannot_be_named(#[case] site: &str) {
+        assert!(drill(&["--all", "--site", site]).is_err());
+    }
+
+    #[test]
+    fn every_documented_scenario_can_be_bound_and_read() {
+        let library = Library::builtin().unwrap();
+        let reference = load::reference(&library, None).unwrap();
+        let site = runproof_engine::site_of(&reference);
+        let (scenarios, failed) = runproof_suite::scenarios(&library, &site);
+        assert_eq!(failed, []);
+        assert!(scenarios.len() >= 45, "{}", scenarios.len());
+        for scenario in scenarios {
+            let fault = runproof_fault::Fault::read(&scenario.fault);
+            assert!(fault.is_ok(), "{}: {fault:?}", scenario.id);
+            let fix = runproof_engine::drill::Fix::read(&scenario);
+            assert!(fix.is_ok(), "{}: {fix:?}", scenario.id);
+        }
+    }
+}

@@ -90,6 +90,11 @@ pub fn run(args: &LabArgs, display: &DisplayOptions) -> ExitCode {
     }
 }
 
+/// Makes the whole lab with what is usual, for a command that needs one.
+pub(super) fn up_plain(name: &LabName, display: &DisplayOptions) -> ExitCode {
+    up::run(&up::UpArgs::usual(name.clone()), display)
+}
+
 /// Says a failure; the exit code to leave with.
 fn report(error: &LabError) -> ExitCode {
     message::error(&error.problem);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::{Args, ValueEnum};
-use runproof_lab::{EngineChoice, Record, Servers, UpOptions};
+use runproof_lab::{EngineChoice, LabName, Record, Servers, UpOptions};
 use runproof_model::ExitCode;
 use runproof_model::site::Engine;
 
@@ -59,6 +59,22 @@ pub struct UpArgs {
     /// Leave a lab that does not come up as it is, to look at it
     #[arg(long)]
     pub keep: bool,
+}
+
+impl UpArgs {
+    /// What is asked for when nothing is said.
+    pub(super) fn usual(name: LabName) -> Self {
+        Self {
+            lab: WhichLab { name },
+            engine: None,
+            roles: Vec::new(),
+            profile: "incus".to_owned(),
+            images: ImageSource::Packages,
+            fall_back: false,
+            with: Vec::new(),
+            keep: false,
+        }
+    }
 }
 
 /// An engine that runs labs.
