@@ -126,7 +126,11 @@ pub(crate) async fn undo_all(lab: LabSite, held: bool) -> Result<Healed, FaultEr
     closed(&folder, &open, &anew)
 }
 
-async fn make_anew(name: &LabName, roles: &BTreeSet<String>) -> Result<(), FaultError> {
+/// Makes nodes of a lab anew, for what nobody can put back.
+///
+/// # Errors
+/// When one does not come up.
+pub async fn make_anew(name: &LabName, roles: &BTreeSet<String>) -> Result<(), FaultError> {
     for role in roles {
         reset(name, Some(role), &Quiet, &CancellationToken::new()).await?;
     }
