@@ -197,15 +197,16 @@ impl<'a> Sight<'a> {
 }
 
 /// Names of leaves that tell of a moment or a process: a unit that was restarted is no residue.
-const MOMENTS: [&str; 8] = [
+const MOMENTS: [&str; 9] = [
     "started",
     "mtime",
     "pid",
     "ppid",
+    "main_pid",
+    "active_since",
     "processes",
     "entries",
-    "found",
-    "size",
+    "sockets",
 ];
 
 /// The leaves of facts that differ, as `role kind query path`. What a leaf of a list stands for may move, so a list counts as one.
