@@ -2,7 +2,7 @@
 //!
 //! Everything here takes a [`runproof_lab::LabSite`], which only a lab that runproof made can be.
 //! The way of a fault: what was there is written down ([`journal`]), a [`watchdog`] is armed, the
-//! act is done and its effect verified ([`inject`]); [`undo`] puts back by state, not by inverse.
+//! act is done and its effect verified ([`inject()`]); [`undo`] puts back by state, not by inverse.
 
 pub mod act;
 mod error;

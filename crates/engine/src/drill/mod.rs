@@ -74,6 +74,8 @@ pub async fn drill(
         Ok(read) => read,
         Err(why) => return Ok(row.end(Outcome::Unreadable, why).without()),
     };
+    // What is no lab of ours, or not the nodes that were made, is refused before anything else.
+    drop(LabSite::open(lab).await?);
     told.phase(&scenario.id, "baseline");
     let (before, baseline) = sight.green().await;
     if !baseline.is_empty() {
@@ -176,11 +178,10 @@ async fn phases(
     if row.outcome == Outcome::Caught && options.fix {
         told.phase(&scenario.id, "fixing");
         row.fix = fix.prove(&mut held, scenario, sight, row, STAYS).await?;
-        if let FixProof::Failed(_) | FixProof::Unneeded(_) = &row.fix {
-            row.outcome = match &row.fix {
-                FixProof::Failed(_) => Outcome::FixFailed,
-                _ => Outcome::FixUnneeded,
-            };
+        match &row.fix {
+            FixProof::Failed(_) => row.outcome = Outcome::FixFailed,
+            FixProof::Unneeded(_) => row.outcome = Outcome::FixUnneeded,
+            FixProof::Untried | FixProof::None(_) | FixProof::Proven => {}
         }
     }
     Ok((evidence, Some(held)))

@@ -1,5 +1,5 @@
 //! The ways to break a node, one file each. A primitive is a typed value of a suite, and
-//! becomes an [`Act`](crate::act::Act).
+//! becomes an [`Act`].
 
 use runproof_lab::{Authority, LabError, LabSite};
 use serde::Deserialize;
