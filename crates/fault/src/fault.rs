@@ -24,7 +24,7 @@ const LOGGING: &str = "system";
 
 /// What every fault does beside what it says: the program of the platform complains in its log, and
 /// these lines are no more when the fault is no more. The first act is the last to be undone.
-fn lines() -> Act {
+pub(crate) fn lines() -> Act {
     let log = "/opt/gbo/logs/err.log";
     Act {
         words: format!("adds lines to {log}"),

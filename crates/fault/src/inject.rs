@@ -1,5 +1,6 @@
 //! Putting a fault in: written down, watched, done, and its effect verified.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use runproof_lab::{LabNode, LabSite, Said};
 
 use crate::act::Act;
 use crate::error::FaultError;
-use crate::fault::Fault;
+use crate::fault::{Fault, lines};
 use crate::journal::{Event, Journal, Undo, UndoAct};
 use crate::lease::Lease;
 use crate::machine;
@@ -189,6 +190,13 @@ impl Held {
             .acts
             .iter()
             .map(|act| (act.role.as_str(), act.words.as_str()))
+    }
+
+    /// The roles of the nodes that the fault itself changes; the log that it fills is beside that.
+    pub fn roles(&self) -> BTreeSet<String> {
+        let log = lines().words;
+        let acts = self.undo.acts.iter().filter(|act| act.words != log);
+        acts.map(|act| act.role.clone()).collect()
     }
 
     /// Runs the documented commands of a fix in a node, each as written by a shell of its own.

@@ -5,7 +5,6 @@ mod fix;
 mod row;
 mod sight;
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -119,7 +118,7 @@ pub async fn drill(
     };
     told.phase(&scenario.id, "undoing");
     let started = Instant::now();
-    let mut roles: BTreeSet<String> = held.words().map(|(role, _)| role.to_owned()).collect();
+    let mut roles = held.roles();
     let healed = held.undo().await?;
     row.anew = healed.anew;
     let (mut after, left) = sight.green().await;
@@ -178,6 +177,12 @@ async fn phases(
     if row.outcome == Outcome::Caught && options.fix {
         told.phase(&scenario.id, "fixing");
         row.fix = fix.prove(&mut held, scenario, sight, row, STAYS).await?;
+        if sight.is_cancelled() {
+            // A fix that nobody waited for has not failed.
+            row.fix = FixProof::Untried;
+            row.outcome = Outcome::Interrupted;
+            return Ok((evidence, Some(held)));
+        }
         match &row.fix {
             FixProof::Failed(_) => row.outcome = Outcome::FixFailed,
             FixProof::Unneeded(_) => row.outcome = Outcome::FixUnneeded,
