@@ -1,8 +1,9 @@
 //! `runproof check`: look at a site and judge it.
 
 use clap::Args;
-use runproof_engine::SiteKey;
+use runproof_engine::{Checked, RunOptions, SiteKey};
 use runproof_facts::{Context, Wanted};
+use runproof_model::exit::Gate;
 use runproof_model::{ExitCode, Site};
 use runproof_site::Options;
 use runproof_suite::{Plan, Waivers, bind};
@@ -10,7 +11,7 @@ use runproof_suite::{Plan, Waivers, bind};
 use super::recover;
 use crate::cli::UsageError;
 use crate::live::{Shown, block_on, run_options};
-use crate::load::{self, Target};
+use crate::load::{self, LiveSite, Target};
 use crate::options::{
     DisplayOptions, GateOptions, LookOptions, OutputOptions, SelectOptions, TargetOptions,
 };
@@ -118,32 +119,13 @@ pub fn run(args: &CheckArgs, display: &DisplayOptions) -> ExitCode {
             &Waivers::default(),
             gate,
         )),
-        Target::Live(live) => {
-            let options = run_options(&args.look, Some(&args.gate));
-            let progress = display.progress();
-            if !plan.wanted().is_empty() {
-                progress.begin("looking at", roles(&plan));
-            }
-            let result = block_on(|cancel| {
-                let (progress, options, plan) = (&progress, &options, &plan);
-                async move {
-                    let shown = Shown(progress);
-                    runproof_engine::check(
-                        &live.file.site,
-                        plan,
-                        &live.waivers,
-                        gate,
-                        &live.key,
-                        options,
-                        &shown,
-                        &cancel,
-                    )
-                    .await
-                }
-            });
-            progress.finish();
-            result
-        }
+        Target::Live(live) => look_at(
+            live,
+            &plan,
+            gate,
+            &run_options(&args.look, Some(&args.gate)),
+            display,
+        ),
     };
     match checked {
         Ok(checked) => {
@@ -159,6 +141,38 @@ pub fn run(args: &CheckArgs, display: &DisplayOptions) -> ExitCode {
             ExitCode::Defect
         }
     }
+}
+
+/// A live site, looked at with progress on stderr and judged.
+pub(super) fn look_at(
+    live: &LiveSite,
+    plan: &Plan,
+    gate: Gate,
+    options: &RunOptions,
+    display: &DisplayOptions,
+) -> Result<Checked, String> {
+    let progress = display.progress();
+    if !plan.wanted().is_empty() {
+        progress.begin("looking at", roles(plan));
+    }
+    let result = block_on(|cancel| {
+        let progress = &progress;
+        async move {
+            runproof_engine::check(
+                &live.file.site,
+                plan,
+                &live.waivers,
+                gate,
+                &live.key,
+                options,
+                &Shown(progress),
+                &cancel,
+            )
+            .await
+        }
+    });
+    progress.finish();
+    result
 }
 
 /// The roles that a plan looks at, each once.

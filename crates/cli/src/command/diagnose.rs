@@ -9,9 +9,8 @@ use runproof_model::exit::Gate;
 use runproof_model::{Diagnosis, ExitCode, Report, Site, report};
 use runproof_suite::{Library, Selection, Waivers, bind};
 
-use super::check::roles;
 use crate::cli::UsageError;
-use crate::live::{Shown, block_on, run_options};
+use crate::live::run_options;
 use crate::load::{self, LoadError, Target};
 use crate::options::{DisplayOptions, LookOptions, TargetOptions, TextFormat};
 use crate::{advice, faults, message, write};
@@ -118,27 +117,7 @@ fn look(library: &Library, args: &DiagnoseArgs, display: &DisplayOptions) -> Exi
             return super::check::planned(&live.file.site, &live.key, &args.look, plan.wanted());
         }
         Target::Live(live) => {
-            let options = run_options(&args.look, None);
-            let progress = display.progress();
-            progress.begin("looking at", roles(&plan));
-            let result = block_on(|cancel| {
-                let (progress, options, plan) = (&progress, &options, &plan);
-                async move {
-                    runproof_engine::check(
-                        &live.file.site,
-                        plan,
-                        &live.waivers,
-                        gate,
-                        &live.key,
-                        options,
-                        &Shown(progress),
-                        &cancel,
-                    )
-                    .await
-                }
-            });
-            progress.finish();
-            result
+            super::check::look_at(live, &plan, gate, &run_options(&args.look, None), display)
         }
     };
     let checked = match checked {
