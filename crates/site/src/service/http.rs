@@ -9,7 +9,7 @@ use runproof_model::{Observed, Reason, ReasonKind};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::web::{Reply, Way, Web};
+use super::web::{NoReply, Reply, Way, Web};
 use super::{Desk, not_asked};
 use crate::dial::Place;
 
@@ -45,6 +45,7 @@ pub(super) async fn collect(
     }
     let reply = match web.send(request).await {
         Ok(reply) => reply,
+        Err(NoReply::Denied(words)) => return Ok(denied(query, words)),
         Err(why) => {
             let mut fact: Http = why.fact(query)?;
             if fact.reachable == Observed::Known(true) {
@@ -59,6 +60,24 @@ pub(super) async fn collect(
     (fact.verified, fact.why_not) = web.verified();
     fill(&mut fact, query, &reply);
     Ok(fact)
+}
+
+/// A server that has nothing under the name, by its own word, has no answer.
+fn denied(query: &HttpQuery, words: String) -> Http {
+    Http {
+        reachable: Observed::Known(true),
+        trouble: Observed::Known(words),
+        status: Observed::Absent,
+        headers: OpenMap::declared(&query.headers, |_| Observed::Absent),
+        json: OpenMap::declared(&query.json, |_| Observed::Absent),
+        location: Observed::Absent,
+        title: Observed::Absent,
+        bytes: Observed::Absent,
+        digest: Observed::Absent,
+        elapsed_ms: Observed::Absent,
+        verified: Observed::Absent,
+        why_not: Observed::Absent,
+    }
 }
 
 fn fill(fact: &mut Http, query: &HttpQuery, reply: &Reply) {

@@ -106,7 +106,9 @@ async fn speak<W: Words>(
         W::start_tls(&mut lines).await?;
         lines.into_stream()?
     };
-    let (stream, notes, roots) = tls::handshake(desk, place, stream, name, way.ca).await?;
+    let (stream, notes, roots) = tls::handshake(desk, place, stream, name, way.ca)
+        .await
+        .map_err(tls::NoHandshake::reason)?;
     let mut shown = Tls::blank(&query(way.at), &not_asked());
     tls::fill(&mut shown, &stream, &notes, &roots);
     seen.handshake = Observed::Known(shown);

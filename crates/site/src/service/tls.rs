@@ -16,7 +16,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::line::{self, Lines};
-use super::trust::{Demand, Notes, Roots, config};
+use super::trust::{Demand, Notes, Roots, config, denial};
 use super::{Desk, closed, dial, endpoint, lost, not_asked};
 use crate::dial::{Place, Stream};
 
@@ -49,7 +49,8 @@ pub(super) async fn collect(
     };
     match handshake(desk, place, stream, name, query.ca.as_deref()).await {
         Ok((stream, notes, roots)) => fill(&mut fact, &stream, &notes, &roots),
-        Err(reason) => {
+        Err(NoHandshake::Denied(words)) => return Ok(denied(words)),
+        Err(NoHandshake::Broken(reason)) => {
             // Something answered, and it was no TLS; or nothing did.
             fact.spoken = if reason.kind == ReasonKind::Garbled {
                 Observed::Known(false)
@@ -60,6 +61,41 @@ pub(super) async fn collect(
         }
     }
     Ok(fact)
+}
+
+/// A server that ends the handshake by its own word speaks TLS, and has no certificate for the name.
+fn denied(words: String) -> Tls {
+    Tls {
+        reachable: Observed::Known(true),
+        trouble: Observed::Known(words),
+        spoken: Observed::Known(true),
+        protocol: Observed::Absent,
+        chain: Observed::Absent,
+        verified: Observed::Absent,
+        why_not: Observed::Absent,
+        names: Observed::Absent,
+        issuer: Observed::Absent,
+        not_before: Observed::Absent,
+        not_after: Observed::Absent,
+    }
+}
+
+/// Why there is no handshake.
+pub(super) enum NoHandshake {
+    /// The server has nothing under this name.
+    Denied(String),
+    /// Anything else.
+    Broken(Reason),
+}
+
+impl NoHandshake {
+    /// The reason by itself.
+    pub fn reason(self) -> Reason {
+        match self {
+            Self::Denied(words) => Reason::new(ReasonKind::Failed, words),
+            Self::Broken(reason) => reason,
+        }
+    }
 }
 
 /// The words before the handshake.
@@ -121,24 +157,27 @@ pub(super) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     name: &str,
     ca: Option<&str>,
-) -> Result<(TlsStream<S>, Notes, Roots), Reason> {
+) -> Result<(TlsStream<S>, Notes, Roots), NoHandshake> {
     let roots = desk.roots(place, ca).await;
     let notes = Notes::default();
-    let config = config(&roots, &notes, Demand::Nothing)?;
+    let config = config(&roots, &notes, Demand::Nothing).map_err(NoHandshake::Broken)?;
     let server = ServerName::try_from(name.to_owned()).map_err(|_| {
-        Reason::new(
+        NoHandshake::Broken(Reason::new(
             ReasonKind::Unsupported,
             format!("{name} is no name for TLS"),
-        )
+        ))
     })?;
     let connector = TlsConnector::from(Arc::new(config));
     match tokio::time::timeout(TIME, connector.connect(server, stream)).await {
         Ok(Ok(stream)) => Ok((stream, notes, roots)),
-        Ok(Err(error)) => Err(lost(&error)),
-        Err(_) => Err(Reason::new(
+        Ok(Err(error)) => Err(match denial(&error) {
+            Some(words) => NoHandshake::Denied(words),
+            None => NoHandshake::Broken(lost(&error)),
+        }),
+        Err(_) => Err(NoHandshake::Broken(Reason::new(
             ReasonKind::Timeout,
             "the handshake does not end",
-        )),
+        ))),
     }
 }
 

@@ -9,7 +9,8 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore,
+    SignatureScheme,
 };
 
 use super::Desk;
@@ -218,5 +219,31 @@ impl ServerCertVerifier for Watching {
         self.provider
             .signature_verification_algorithms
             .supported_schemes()
+    }
+}
+
+/// The words of a server that ended the handshake because it has nothing under the name: the alerts
+/// of nginx, Go's servers and OpenSSL for a name without a certificate. They come before any key, so
+/// whoever is in between could say them as well; nothing is green by them.
+pub(super) fn denial(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    if let Some(error) = error.downcast_ref::<rustls::Error>() {
+        return match error {
+            rustls::Error::AlertReceived(
+                alert @ (AlertDescription::UnrecognisedName
+                | AlertDescription::HandshakeFailure
+                | AlertDescription::InternalError),
+            ) => Some(format!(
+                "the server ended the handshake with the alert {alert:?}"
+            )),
+            _ => None,
+        };
+    }
+    // An I/O error hides what it is made of from `source`.
+    let inside = error
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref);
+    match inside {
+        Some(inside) => denial(inside),
+        None => denial(error.source()?),
     }
 }

@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use zeroize::Zeroizing;
 
 use super::shared::Cell;
-use super::trust::{Demand, Notes, Roots, config};
+use super::trust::{Demand, Notes, Roots, config, denial};
 use super::{Desk, Reachable, broken, closed};
 use crate::backend::Target;
 use crate::dial::forward::Forward;
@@ -107,6 +107,8 @@ pub(super) struct Reply {
 pub(super) enum NoReply {
     /// The port could not be opened.
     NoStream(NoStream),
+    /// It could, and the server says in the handshake that it has nothing under this name.
+    Denied(String),
     /// It could, and what came is no answer.
     Broken(Reason),
 }
@@ -116,7 +118,7 @@ impl NoReply {
     pub fn fact<F: Reachable>(self, query: &F::Query) -> Result<F, Reason> {
         match self {
             Self::NoStream(why) => closed(query, why),
-            Self::Broken(reason) => Ok(broken(query, &reason)),
+            Self::Denied(_) | Self::Broken(_) => Ok(broken(query, &self.reason())),
         }
     }
 
@@ -125,6 +127,7 @@ impl NoReply {
         match self {
             Self::NoStream(NoStream::Closed(why)) => Reason::new(ReasonKind::Unreachable, why),
             Self::NoStream(NoStream::Untried(reason)) | Self::Broken(reason) => reason,
+            Self::Denied(words) => Reason::new(ReasonKind::Failed, words),
         }
     }
 }
@@ -225,7 +228,10 @@ impl Web {
         if let Some(why) = self.forward.why() {
             return NoReply::NoStream(why);
         }
-        NoReply::Broken(reason(error))
+        match denial(error) {
+            Some(words) => NoReply::Denied(words),
+            None => NoReply::Broken(reason(error)),
+        }
     }
 
     /// Why the port was not opened, when it was not.

@@ -39,7 +39,14 @@ pub(super) async fn collect(
                 fact.verified = notes.verdict(&roots).0;
                 upgrade(&mut fact, &url, stream).await;
             }
-            Err(reason) => return Ok(broken(query, &reason)),
+            Err(tls::NoHandshake::Denied(words)) => {
+                fact.trouble = Observed::Known(words);
+                fact.verified = Observed::Absent;
+                fact.status = Observed::Absent;
+                fact.accepted = Observed::Known(false);
+                fact.location = Observed::Absent;
+            }
+            Err(tls::NoHandshake::Broken(reason)) => return Ok(broken(query, &reason)),
         }
     } else {
         fact.verified = Observed::Absent;

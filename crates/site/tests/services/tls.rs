@@ -20,7 +20,7 @@ impl Drop for Server {
 }
 
 /// `openssl s_server` with a certificate for `localhost`.
-fn serve(authority: &Authority) -> (Server, u16) {
+fn serve(authority: &Authority, more: &[&str]) -> (Server, u16) {
     let port = runproof_contract::port();
     let child = Command::new("openssl")
         .args([
@@ -34,6 +34,7 @@ fn serve(authority: &Authority) -> (Server, u16) {
             "-www",
             "-quiet",
         ])
+        .args(more)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -52,7 +53,7 @@ fn serve(authority: &Authority) -> (Server, u16) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_is_verified_against_the_ca_and_the_name_that_are_asked_for() {
     let authority = Authority::new("tls", "DNS:localhost,IP:127.0.0.1");
-    let (_server, port) = serve(&authority);
+    let (_server, port) = serve(&authority, &[]);
     let at = |name: &str| authority.at(name);
     let (address, secure) = (
         format!("127.0.0.1:{port}"),
@@ -100,6 +101,58 @@ async fn a_certificate_is_verified_against_the_ca_and_the_name_that_are_asked_fo
         (&json!(200), &json!(false))
     );
     assert!(facts[8]["status"]["$unknown"].is_object(), "{}", facts[8]);
+}
+
+/// A site that was taken out of a proxy is missing; it is not that nobody could look.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_of_which_the_server_has_no_certificate_is_absent_by_its_own_word() {
+    let authority = Authority::new("tls-name", "DNS:localhost,IP:127.0.0.1");
+    let (own, key) = (authority.at("leaf.crt"), authority.at("leaf.key"));
+    let only = [
+        "-servername",
+        "localhost",
+        "-servername_fatal",
+        "-cert2",
+        &own,
+        "-key2",
+        &key,
+    ];
+    let (_server, port) = serve(&authority, &only);
+    let (address, ca) = (format!("127.0.0.1:{port}"), authority.at("ca.crt"));
+    let gone = "other.example.com";
+    let facts = ask(
+        &here(json!({})),
+        &[
+            json!({ "tls": address, "name": "localhost", "ca": ca }),
+            json!({ "tls": address, "name": gone, "ca": ca }),
+            json!({ "http": format!("https://{gone}/"), "connect": address, "ca": ca, "json": ["/status"] }),
+            json!({ "websocket": format!("wss://{gone}/ws"), "connect": address, "ca": ca }),
+        ],
+    )
+    .await;
+    assert_eq!(facts[0]["verified"], true, "{}", facts[0]);
+    let (tls, http, socket) = (&facts[1], &facts[2], &facts[3]);
+    assert_eq!(
+        (&tls["reachable"], &tls["spoken"]),
+        (&json!(true), &json!(true))
+    );
+    for absent in [
+        &tls["names"],
+        &tls["not_after"],
+        &tls["verified"],
+        &http["status"],
+        &http["json"]["/status"],
+        &socket["status"],
+    ] {
+        assert!(is_absent(absent), "{tls} {http} {socket}");
+    }
+    assert_eq!(socket["accepted"], false, "{socket}");
+    for words in [&tls["trouble"], &http["trouble"], &socket["trouble"]] {
+        assert!(
+            words.as_str().unwrap().contains("UnrecognisedName"),
+            "{words}"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
