@@ -227,16 +227,16 @@ impl ServerCertVerifier for Watching {
 /// whoever is in between could say them as well; nothing is green by them.
 pub(super) fn denial(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<rustls::Error>() {
-        return match error {
-            rustls::Error::AlertReceived(
-                alert @ (AlertDescription::UnrecognisedName
-                | AlertDescription::HandshakeFailure
-                | AlertDescription::InternalError),
-            ) => Some(format!(
-                "the server ended the handshake with the alert {alert:?}"
-            )),
-            _ => None,
+        let rustls::Error::AlertReceived(alert) = error else {
+            return None;
         };
+        let denies = matches!(
+            alert,
+            AlertDescription::UnrecognisedName
+                | AlertDescription::HandshakeFailure
+                | AlertDescription::InternalError
+        );
+        return denies.then(|| format!("the server ended the handshake with the alert {alert:?}"));
     }
     // An I/O error hides what it is made of from `source`.
     let inside = error
