@@ -102,17 +102,28 @@ fn leaks_of_files(canaries: &[String], folder: &Path) -> Vec<String> {
 
 #[test]
 fn on_incus_no_canary_of_a_lab_is_seen_anywhere_else() {
-    let site = TestSite::up(Engine::Incus, "incus", &ROLES);
+    let (site, canaries) = planted(Engine::Incus);
+    looked_at_in_every_way(&site, &canaries, Engine::Incus);
+    crashed(&site, &canaries);
+}
+
+#[test]
+fn on_docker_no_canary_of_a_lab_is_seen_anywhere_else() {
+    let (site, canaries) = planted(Engine::Docker);
+    looked_at_in_every_way(&site, &canaries, Engine::Docker);
+}
+
+fn planted(engine: Engine) -> (TestSite, Vec<String>) {
+    let site = TestSite::up(engine, "incus", &ROLES);
     for (role, script) in PLANTED {
         site.sh(role, script);
     }
     let canaries = canaries(&site);
     assert!(canaries.len() > 45, "{}", canaries.len());
-    looked_at_in_every_way(&site, &canaries);
-    crashed(&site, &canaries);
+    (site, canaries)
 }
 
-fn looked_at_in_every_way(site: &TestSite, canaries: &[String]) {
+fn looked_at_in_every_way(site: &TestSite, canaries: &[String], engine: Engine) {
     let room = Room::new();
     let file = site.file();
     let file = file.to_str().unwrap();
@@ -138,7 +149,8 @@ fn looked_at_in_every_way(site: &TestSite, canaries: &[String]) {
         "--profile",
         "incus",
     ]);
-    let cli = site.reached_by("cli", "{ engine: incus, via: cli }");
+    let name = engine.name();
+    let cli = site.reached_by("cli", &format!("{{ engine: {name}, via: cli }}"));
     run(&["check", "-v", "--site", cli.to_str().unwrap()]);
     for (role, query) in LOOKS {
         run(&["look", query, "--on", role, "-v", "--site", file]);
@@ -174,7 +186,7 @@ fn looked_at_in_every_way(site: &TestSite, canaries: &[String]) {
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
     // The watch saw the program and what it starts: on this machine and in the nodes.
-    for program in ["runproof", "incus", "sh"] {
+    for program in ["runproof", name, "sh"] {
         assert!(seen.programs.contains(program), "{:?}", seen.programs);
     }
 }
@@ -187,6 +199,35 @@ fn crashed(site: &TestSite, canaries: &[String]) {
         let hit = (0..10).any(|_| crash(site, canaries, way));
         assert!(hit, "{way:?} never hit a run that still went on");
     }
+    for credential in ["tables", "vault", "drive"] {
+        panicked(site, canaries, credential);
+    }
+}
+
+/// A panic of our own with the credential in hand: the backtrace that was asked for tells where, and
+/// no value.
+fn panicked(site: &TestSite, canaries: &[String], credential: &str) {
+    let room = Room::new();
+    let file = site.file();
+    let mut command = room.command(&["check", "-v", "--site", file.to_str().unwrap()]);
+    command.env("RUNPROOF_TEST_PANIC_AT", credential);
+    let watch = Watch::begin(canaries.to_owned(), room.path().join("tmp"));
+    let output = with_cores(&mut command).output().unwrap();
+    let mut found: Vec<String> = watch.end().found.into_iter().collect();
+    found.extend(leaks_of_output(
+        canaries,
+        &format!("a panic at {credential}"),
+        &output,
+    ));
+    found.extend(leaks_of_files(canaries, room.path()));
+    assert!(found.is_empty(), "{credential}: {}", found.join("\n"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(70), "{credential}: {said}");
+    assert!(
+        said.contains(&format!("a panic with the credential {credential}"))
+            && said.contains("login_at"),
+        "{credential}: {said}"
+    );
 }
 
 #[derive(Clone, Copy, Debug)]

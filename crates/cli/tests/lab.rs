@@ -13,7 +13,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{Engine, runproof, standin};
 use serde_json::Value;
@@ -122,6 +122,22 @@ fn assert_nothing(labs: &Labs, engine: Engine, name: &str, when: &str) {
     );
 }
 
+impl Labs {
+    /// What is red or unknown and is no defect of a document.
+    fn not_green(&self, name: &str) -> Vec<String> {
+        let output = self.run(&["check", "--site", name, "--format", "json"]);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let findings = report["findings"].as_array().unwrap();
+        assert!(findings.iter().any(|one| one["verdict"] == "pass"));
+        findings
+            .iter()
+            .filter(|one| one["verdict"] == "fail" || one["verdict"] == "error")
+            .filter(|one| one["document_defect"].is_null())
+            .map(|one| format!("{}: {}", one["id"], one["message"]))
+            .collect()
+    }
+}
+
 fn a_lab_lives(engine: Engine) {
     let labs = Labs::new(&["a"]);
     let name = labs.names[0].as_str();
@@ -224,6 +240,21 @@ fn a_lab_lives(engine: Engine) {
         "{}",
         String::from_utf8_lossy(&output.stdout)
     );
+
+    // What the others remember of a node that is gone does not make the new one red.
+    for role in ["system", "tables"] {
+        labs.ok(&["lab", "reset", role, "--name", name]);
+        let begun = Instant::now();
+        // The drive monitor needs a while to take everything in again.
+        while let bad = labs.not_green(name)
+            && !bad.is_empty()
+        {
+            assert!(
+                begun.elapsed() < Duration::from_secs(90),
+                "after the reset of {role}: {bad:?}"
+            );
+        }
+    }
 
     // No secret of the lab stands in what it says, nor in its site file.
     let secrets: Value =

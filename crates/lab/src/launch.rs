@@ -109,3 +109,25 @@ pub(crate) async fn write_names(
     .await;
     results.into_iter().collect()
 }
+
+/// Lets a node that took over an address be found: it asks every other one for theirs, and who is
+/// asked by ARP takes down the new hardware address of the asker. Otherwise they would speak to the
+/// old one for half a minute.
+pub(crate) async fn announce(
+    place: &Place,
+    nodes: &BTreeMap<String, NodeRecord>,
+    role: &str,
+) -> Result<(), LabError> {
+    let Some(node) = nodes.get(role) else {
+        return Ok(());
+    };
+    let others = nodes.values().filter(|other| other.address != node.address);
+    let script: String = others
+        .map(|other| format!("echo >/dev/udp/{}/9\n", other.address))
+        .collect();
+    let script = format!("bash -c '{script}' 2>/dev/null\n:");
+    match place.sh(&node.instance, &script, TIME).await {
+        Ok(_) => Ok(()),
+        Err(reason) => Err(place.failed(&format!("{} cannot be found", node.instance), &reason)),
+    }
+}

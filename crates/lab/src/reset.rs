@@ -93,6 +93,7 @@ pub async fn reset(
     record.nodes.insert(role.to_owned(), node);
     record.write(&folder)?;
     launch::write_names(&place, &record.nodes, &record.nonce).await?;
+    launch::announce(&place, &record.nodes, role).await?;
     let again: BTreeSet<String> = roles.with_dependants(role);
     let programs = upstream::Programs::new();
     let setting = Setting {

@@ -148,7 +148,10 @@ impl Desk<'_> {
                 format!("{to} is no node of this site: it is not given the credential `{name}`"),
             ));
         }
-        self.login(name).await
+        let login = self.login(name).await;
+        #[cfg(debug_assertions)]
+        panic_when_asked(name, &login);
+        login
     }
 
     /// A login that the Vault keeps under the documented path.
@@ -274,6 +277,14 @@ impl Desk<'_> {
                 format!("credential `{name}`: {path} on {role}: {}", reason.detail),
             )),
         }
+    }
+}
+
+/// A place at which a test may ask for a panic, with a credential in hand and in its message.
+#[cfg(debug_assertions)]
+fn panic_when_asked(name: &str, login: &Result<Login, Reason>) {
+    if login.is_ok() && std::env::var_os("RUNPROOF_TEST_PANIC_AT").is_some_and(|at| at == name) {
+        std::panic::panic_any(format!("a panic with the credential {name}: {login:?}"));
     }
 }
 
