@@ -453,3 +453,131 @@ fn open_to_all(folder: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
+
+/// Where `lab up` is killed while the image of its node is being built.
+#[derive(Clone, Copy, Debug)]
+enum Moment {
+    After(Duration),
+    /// The image is built, and the engine is being given it.
+    Built,
+}
+
+#[test]
+fn on_incus_a_lab_that_was_killed_while_its_image_was_built_leaves_no_half_of_one() {
+    let labs = Labs::new(&["i"]);
+    let name = labs.names[0].as_str();
+    let image = format!("kill{}", std::process::id());
+    let testenv = labs.state.path().join("testenv");
+    let copied = Command::new("cp")
+        .arg("-r")
+        .arg(common::root().join("testenv"))
+        .arg(&testenv)
+        .status()
+        .unwrap();
+    assert!(copied.success());
+    let images = testenv.join("images");
+    std::fs::copy(images.join("slim"), images.join(&image)).unwrap();
+    let role = testenv.join("roles/llm/role.yaml");
+    let text = std::fs::read_to_string(&role).unwrap();
+    assert!(text.contains("image: slim"), "{text}");
+    std::fs::write(
+        &role,
+        text.replace("image: slim", &format!("image: {image}")),
+    )
+    .unwrap();
+    let cache = labs.state.path().join("cache");
+    let kept = cache.join("runproof/images");
+    let up = || {
+        let mut command = labs.command(&[
+            "lab", "up", "--engine", "incus", "--name", name, "--roles", "llm",
+        ]);
+        command
+            .env("RUNPROOF_TESTENV", &testenv)
+            .env("XDG_CACHE_HOME", &cache);
+        command
+    };
+    let _image = Image(image.clone());
+    let built = || {
+        common::watch::files(&kept).iter().any(|file| {
+            file.extension().is_some_and(|end| end == "tar") && file.parent() == Some(&kept)
+        })
+    };
+
+    for moment in [
+        Moment::After(Duration::from_millis(1500)),
+        Moment::After(Duration::from_secs(5)),
+        Moment::After(Duration::from_secs(12)),
+        Moment::Built,
+    ] {
+        let mut child = up()
+            .process_group(0)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        match moment {
+            Moment::After(time) => std::thread::sleep(time),
+            Moment::Built => {
+                let begun = Instant::now();
+                while !built() {
+                    assert!(begun.elapsed() < Duration::from_secs(240), "no image came");
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+            }
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        labs.ok(&["lab", "down", "--name", name]);
+        assert_nothing(&labs, Engine::Incus, name, &format!("killed {moment:?}"));
+        // What was building sees that nobody waits for it any more, and takes its own along.
+        let begun = Instant::now();
+        let left = || {
+            let mut left = building(&kept);
+            let half = common::watch::files(&kept);
+            left.extend(
+                half.iter()
+                    .filter(|file| file.starts_with(&kept) && file.parent() != Some(&kept))
+                    .map(|file| file.display().to_string()),
+            );
+            left
+        };
+        while let left = left()
+            && !left.is_empty()
+        {
+            assert!(
+                begun.elapsed() < Duration::from_secs(60),
+                "{moment:?}: {left:?}"
+            );
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    // What stayed of it is whole: the next one comes up.
+    let output = up().output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}");
+    assert_eq!(labs.status(name)["nodes"]["llm"]["state"], "running");
+}
+
+/// The processes that work in a folder.
+fn building(folder: &Path) -> Vec<String> {
+    let folder = folder.to_str().unwrap();
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    processes
+        .filter_map(|one| std::fs::read(one.path().join("cmdline")).ok())
+        .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
+        .filter(|line| line.contains(folder))
+        .collect()
+}
+
+/// An image of an engine that is removed at the end.
+struct Image(String);
+
+impl Drop for Image {
+    fn drop(&mut self) {
+        let alias = format!("runproof-test-{}", self.0);
+        let _ = Command::new("incus")
+            .args(["image", "delete", &alias])
+            .output();
+    }
+}

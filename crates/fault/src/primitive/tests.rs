@@ -65,6 +65,9 @@ fn act(value: Value) -> Result<Act, FaultError> {
 #[case::a_binary_that_becomes_nothing(json!({ "binary": { "path": "/opt/gbo/bin/botui", "becomes": "faster" } }))]
 #[case::a_relative_binary(json!({ "binary": { "path": "botui", "becomes": "not-executable" } }))]
 #[case::a_working_copy_of_both(json!({ "git": { "path": "/opt/gbo/work", "commit": "a", "dirty": true } }))]
+#[case::a_relative_path_that_is_kept(json!({ "keep": { "path": "share/caddy" } }))]
+#[case::a_secret_above_that_is_kept(json!({ "keep": { "secret": "../sys/seal" } }))]
+#[case::two_that_are_kept(json!({ "keep": { "path": "/opt/gbo/a", "secret": "gbo/tables" } }))]
 #[case::a_commit_without_a_word(json!({ "git": { "path": "/opt/gbo/work", "commit": " " } }))]
 fn a_mistake_of_the_suite_is_unreadable(#[case] value: Value) {
     let error = act(value.clone());
@@ -77,6 +80,8 @@ fn a_mistake_of_the_suite_is_unreadable(#[case] value: Value) {
 /// One act of each, as it runs in a node.
 #[rstest]
 #[case::process(json!({ "process": { "unit": "ui.service", "signal": "STOP" } }))]
+#[case::keep(json!({ "keep": { "path": "/root/.local/share/caddy" } }))]
+#[case::keep_secret(json!({ "keep": { "secret": "gbo/tables" } }))]
 #[case::port(json!({ "port": { "port": 5859, "address": "0.0.0.0", "instead-of": "ui.service" } }))]
 #[case::network(json!({ "network": { "cut": "vault" } }))]
 #[case::network_slow(json!({ "network": { "delay-ms": 300 } }))]

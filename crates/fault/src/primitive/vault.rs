@@ -215,6 +215,13 @@ fn secret(path: &str, words: String, inject: &str) -> Result<Act, FaultError> {
     Ok(act)
 }
 
+/// A secret that is only kept.
+pub(super) fn keep_secret(path: &str) -> Result<Act, FaultError> {
+    let mut act = secret(path, format!("keeps the secret {path}"), ":")?;
+    act.effect = ":".to_owned();
+    Ok(act)
+}
+
 fn delete(path: &str) -> String {
     format!("api DELETE secret/data/{path}")
 }
