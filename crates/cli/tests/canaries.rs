@@ -225,7 +225,7 @@ fn panicked(site: &TestSite, canaries: &[String], credential: &str) {
     assert_eq!(output.status.code(), Some(70), "{credential}: {said}");
     assert!(
         said.contains(&format!("a panic with the credential {credential}"))
-            && said.contains("login_at"),
+            && said.contains("panic_when_asked"),
         "{credential}: {said}"
     );
 }

@@ -65,7 +65,7 @@ fn engine_side(site: &TestSite, engine: Engine) -> String {
             Engine::Docker => vec![vec![
                 "inspect",
                 "--format",
-                "{{json .Config}} {{json .HostConfig}} {{json .NetworkSettings}} {{json .Mounts}} {{.Created}} {{.State.StartedAt}}",
+                "{{json .Config}} {{json .HostConfig}} {{.RestartCount}} {{.Created}} {{.State.StartedAt}}",
                 &node,
             ]],
         };
