@@ -181,19 +181,54 @@ fn refused(site: &TestSite, before: &str) {
             String::from_utf8_lossy(&output.stderr)
         );
     };
-    // A copy in the node's place: its name and label are right, it is another instance.
+    let refusal = |words: &str| {
+        let output = drill(site, &[SCENARIO]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_ne!(output.status.code(), Some(0));
+        assert!(said.contains(words), "{words}: {said}");
+        let table = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(!table.contains(SCENARIO), "{table}");
+    };
+    // A copy beside the node: both claim to be it.
     incus(&["copy", &node, &copy]);
+    refusal("2 instances");
     // Two cannot have one address.
     incus(&["config", "device", "remove", &copy, "eth0"]);
     incus(&["stop", "-f", &node]);
+    // The copy in the node's place: its name and label are right, it is another instance.
     let away = format!("{node}-away");
     incus(&["rename", &node, &away]);
     incus(&["rename", &copy, &node]);
     incus(&["start", &node]);
-    let output = drill(site, &[SCENARIO]).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("another instance"), "{said}");
+    refusal("2 instances");
+    incus(&["config", "set", &away, "user.runproof-lab="]);
+    refusal("another instance");
     incus(&["delete", "-f", &node]);
+    // A container made anew with the name and the labels of the old one, by hand.
+    let label = |key: &str| {
+        let output = Command::new("incus")
+            .args(["config", "get", &away, key])
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let (nonce, role) = (label("user.runproof-nonce"), label("user.runproof-role"));
+    assert!(!nonce.is_empty() && role == "system", "{nonce} {role}");
+    let labels = [
+        format!("user.runproof-lab={}", site.prefix),
+        format!("user.runproof-nonce={nonce}"),
+        format!("user.runproof-role={role}"),
+    ];
+    let mut launch = vec!["launch", "runproof-test-slim", &node];
+    for label in &labels {
+        launch.extend(["-c", label]);
+    }
+    incus(&launch);
+    refusal("another instance");
+    incus(&["delete", "-f", &node]);
+    // The node under another name.
+    incus(&["config", "set", &away, &labels[0]]);
+    refusal("another instance carries its labels");
     incus(&["rename", &away, &node]);
     incus(&["start", &node]);
     // The nonce in the node is another one: somebody else's lab.
@@ -201,9 +236,7 @@ fn refused(site: &TestSite, before: &str) {
         "system",
         "cat /etc/runproof-lab; echo other >/etc/runproof-lab",
     );
-    let output = drill(site, &[SCENARIO]).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("nonce"), "{said}");
+    refusal("nonce");
     site.sh(
         "system",
         &format!("echo {} >/etc/runproof-lab", nonce.trim()),

@@ -533,6 +533,14 @@ fn on_incus_a_lab_that_was_killed_while_its_image_was_built_leaves_no_half_of_on
         let begun = Instant::now();
         let left = || {
             let mut left = building(&kept);
+            let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
+            let inside = kept.to_str().unwrap();
+            left.extend(
+                mounts
+                    .lines()
+                    .filter(|line| line.contains(inside))
+                    .map(str::to_owned),
+            );
             let half = common::watch::files(&kept);
             left.extend(
                 half.iter()

@@ -224,18 +224,23 @@ impl LabNode {
 }
 
 fn prove(record: &Record, role: &str, node: &NodeRecord, found: &[Found]) -> Result<(), LabError> {
-    let named: Vec<&Found> = found
+    // A copy beside the node claims to be it, and which of the two was meant nobody can tell.
+    let claims: Vec<&Found> = found
         .iter()
-        .filter(|one| one.name == node.instance)
+        .filter(|one| one.name == node.instance || one.role == role)
         .collect();
-    let [one] = named.as_slice() else {
+    let [one] = claims.as_slice() else {
+        let names: Vec<&str> = claims.iter().map(|one| one.name.as_str()).collect();
         let why = format!(
-            "{} instances of its name carry the lab's label",
-            named.len()
+            "{} instances of its name or role carry the lab's label ({})",
+            claims.len(),
+            names.join(", ")
         );
         return Err(refused(record, role, &why));
     };
-    let differs = if one.id != node.id {
+    let differs = if one.name != node.instance {
+        "another instance carries its labels"
+    } else if one.id != node.id {
         "it is another instance than the one that was made"
     } else if one.nonce != record.nonce {
         "its label carries another nonce"
@@ -299,6 +304,8 @@ mod tests {
     #[case::the_same(vec![found()], None)]
     #[case::gone(vec![], Some("0 instances"))]
     #[case::twice(vec![found(), found()], Some("2 instances"))]
+    #[case::copied(vec![found(), Found { name: "lab-dns-copy".to_owned(), id: "2".to_owned(), ..found() }], Some("2 instances"))]
+    #[case::renamed(vec![Found { name: "lab-dns-away".to_owned(), ..found() }], Some("another instance carries"))]
     #[case::another(vec![Found { id: "2".to_owned(), ..found() }], Some("another instance"))]
     #[case::forged(vec![Found { nonce: "x".to_owned(), ..found() }], Some("another nonce"))]
     #[case::stopped(vec![Found { running: false, ..found() }], Some("does not run"))]
