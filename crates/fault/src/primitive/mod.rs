@@ -14,6 +14,7 @@ mod disk;
 mod file;
 mod firewall;
 mod git;
+mod instance;
 mod mount;
 mod network;
 mod nothing;
@@ -62,6 +63,8 @@ pub enum Primitive {
     Binary(binary::Binary),
     /// A working copy of git.
     Git(git::Git),
+    /// The instance that the node is, by its engine.
+    Instance(instance::Instance),
     /// The negative control.
     Nothing(nothing::Nothing),
 }
@@ -99,6 +102,7 @@ impl Primitive {
             Self::Certificate(certificate) => certificate.act(&authority()?),
             Self::Binary(binary) => binary.act(),
             Self::Git(git) => git.act(),
+            Self::Instance(instance) => instance.act(),
             Self::Nothing(nothing) => Ok(nothing.act()),
         }
     }
