@@ -21,8 +21,9 @@ use crate::state::{Folder, Held};
 const FOREIGN: i32 = 119;
 /// How long comparing a node's nonce alone may take.
 const NONCE_TIME: Duration = Duration::from_secs(30);
-/// How often an instance is looked at again that somebody changed while it was to be changed.
-const REPLACE_TRIES: u32 = 5;
+/// How often an instance is changed until it is as it should be: not every way is one step, and
+/// somebody else may change it in between.
+const REPLACE_TRIES: u32 = 6;
 
 /// A lab whose identity was proved: the daemon is the one that made it, every node is the instance
 /// that was made then, by the engine's own identifier and by our label, and carries the lab's nonce.
@@ -230,15 +231,12 @@ impl LabSite {
                 .write(&described.instance)
                 .ok_or_else(|| self.no_description(node))?;
             let replaced = self.place.replace(instance, &body, &described.version);
-            let replaced = replaced
+            replaced
                 .await
                 .map_err(|r| self.place.failed(&format!("cannot change {instance}"), &r))?;
-            if replaced {
-                return Ok(());
-            }
         }
         Err(LabError::failed(format!(
-            "somebody else changes {instance} all the time"
+            "{instance} does not become as it should be"
         )))
     }
 

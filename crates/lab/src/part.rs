@@ -15,6 +15,16 @@ const ROOT: &str = "root";
 /// The least memory with which a node still answers, in MiB.
 const LEAST_MEMORY: u32 = 64;
 
+/// What a description of an instance is replaced by.
+const FIELDS: [&str; 6] = [
+    "architecture",
+    "config",
+    "description",
+    "devices",
+    "ephemeral",
+    "profiles",
+];
+
 /// Which part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -46,29 +56,31 @@ pub enum CardKey {
     Ipv6Address,
 }
 
-/// How a part stands, by the words of the engine. Nobody but the engine and [`Change::of`] makes one.
+/// How a part stands, by the words of the engine. Nobody makes one but the engine, [`Change::of`],
+/// and the journal that has one of theirs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stands(How);
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "part", rename_all = "kebab-case")]
-pub enum Stands {
-    /// A device.
+enum How {
     Device(Device),
-    /// A setting; none where the instance itself says nothing of it.
+    /// No value where the instance itself says nothing of it.
     Setting {
-        /// Which.
         key: Setting,
-        /// What the instance itself says.
         value: Option<String>,
     },
 }
 
-/// A device of an instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Device {
+struct Device {
     name: String,
     /// What the instance itself says of it.
     own: Option<BTreeMap<String, String>>,
     /// Whether a profile gives one of that name, which stands where the instance says nothing.
     of_profile: bool,
+    /// The hardware address that the engine chose for a card.
+    hwaddr: Option<String>,
 }
 
 /// A change of a part.
@@ -161,8 +173,8 @@ impl Change {
     /// # Errors
     /// When it cannot be done to what stands there, or changes nothing.
     pub fn of(&self, before: &Stands) -> Result<Stands, String> {
-        let after = match (&self.0, before) {
-            (Kind::Set(name, keys), Stands::Device(device)) => {
+        let after = match (&self.0, &before.0) {
+            (Kind::Set(name, keys), How::Device(device)) => {
                 let own = own(device, name)?;
                 if own.get("type").map(String::as_str) != Some("nic") {
                     return Err(format!("the device {name} is no network card"));
@@ -174,12 +186,12 @@ impl Change {
                         None => own.remove(key.word()),
                     };
                 }
-                Stands::Device(Device {
+                How::Device(Device {
                     own: Some(own),
                     ..device.clone()
                 })
             }
-            (Kind::Remove(name), Stands::Device(device)) => {
+            (Kind::Remove(name), How::Device(device)) => {
                 let own = own(device, name)?;
                 let kind = own.get("type").map(String::as_str).unwrap_or_default();
                 if !REMOVABLE.contains(&kind) || own.get("path").is_some_and(|path| path == "/") {
@@ -187,24 +199,25 @@ impl Change {
                 }
                 // Else the profile's stands there instead.
                 let none = BTreeMap::from([("type".to_owned(), "none".to_owned())]);
-                Stands::Device(Device {
+                How::Device(Device {
                     own: device.of_profile.then_some(none),
+                    hwaddr: None,
                     ..device.clone()
                 })
             }
-            (Kind::Setting(key, value), Stands::Setting { .. }) => Stands::Setting {
+            (Kind::Setting(key, value), How::Setting { .. }) => How::Setting {
                 key: *key,
                 value: value.clone(),
             },
-            (Kind::Set(..) | Kind::Remove(_), Stands::Setting { .. })
-            | (Kind::Setting(..), Stands::Device(_)) => {
+            (Kind::Set(..) | Kind::Remove(_), How::Setting { .. })
+            | (Kind::Setting(..), How::Device(_)) => {
                 return Err("that is another part".to_owned());
             }
         };
-        if after == *before {
+        if after == before.0 {
             return Err("it stands so already".to_owned());
         }
-        Ok(after)
+        Ok(Stands(after))
     }
 }
 
@@ -264,9 +277,9 @@ impl CardKey {
 impl Stands {
     /// Which part it is.
     pub fn part(&self) -> Part {
-        match self {
-            Self::Device(device) => Part::Device(device.name.clone()),
-            Self::Setting { key, .. } => Part::Setting(*key),
+        match &self.0 {
+            How::Device(device) => Part::Device(device.name.clone()),
+            How::Setting { key, .. } => Part::Setting(*key),
         }
     }
 
@@ -280,11 +293,12 @@ impl Stands {
                     .map(|profile| Some(profile.get("devices")?.as_object()?.contains_key(name)))
                     .collect::<Option<Vec<bool>>>()?;
                 let own = instance.get("devices")?.as_object()?.get(name).cloned();
-                Some(Self::Device(Device {
+                Some(Self(How::Device(Device {
                     name: name.clone(),
                     own: own.map(serde_json::from_value).transpose().ok()?,
                     of_profile: of_profile.contains(&true),
-                }))
+                    hwaddr: chosen(instance, name).map(str::to_owned),
+                })))
             }
             Part::Setting(key) => {
                 let value = instance.get("config")?.as_object()?.get(key.word());
@@ -292,138 +306,61 @@ impl Stands {
                     None => None,
                     Some(value) => Some(value.as_str()?.to_owned()),
                 };
-                Some(Self::Setting { key: *key, value })
+                Some(Self(How::Setting { key: *key, value }))
             }
         }
     }
 
-    /// The engine's description of an instance with the part as it stands here; none when it is no
-    /// description.
+    /// The engine's description of an instance with the part as it stands here, or one step nearer
+    /// to that; none when it is no description.
     pub(crate) fn write(&self, instance: &Value) -> Option<Value> {
         let mut body = Map::new();
-        for field in [
-            "architecture",
-            "config",
-            "description",
-            "devices",
-            "ephemeral",
-            "profiles",
-        ] {
+        for field in FIELDS {
             body.insert(field.to_owned(), instance.get(field)?.clone());
         }
-        let (field, name, value) = match self {
-            Self::Device(device) => {
-                let own = device.own.as_ref().map(serde_json::to_value);
-                ("devices", device.name.as_str(), own.transpose().ok()?)
-            }
-            Self::Setting { key, value } => {
-                ("config", key.word(), value.clone().map(Value::String))
-            }
+        let mut put = |field: &str, key: &str, value: Option<Value>| {
+            let all = body.get_mut(field)?.as_object_mut()?;
+            match value {
+                Some(value) => all.insert(key.to_owned(), value),
+                None => all.remove(key),
+            };
+            Some(())
         };
-        let parts = body.get_mut(field)?.as_object_mut()?;
-        match value {
-            Some(value) => parts.insert(name.to_owned(), value),
-            None => parts.remove(name),
-        };
+        match &self.0 {
+            How::Device(device) => {
+                let mut own = device.own.clone();
+                if let (Some(own), Some(hwaddr)) = (&mut own, &device.hwaddr)
+                    && chosen(instance, &device.name) != Some(hwaddr)
+                {
+                    // The engine forgets what it chose with the card, and takes no choice with a
+                    // new one. So the card gets it as a key first, and then it is the choice.
+                    let key = instance.get("devices")?.get(&device.name);
+                    let key = key.and_then(|device| device.get("hwaddr")?.as_str());
+                    if key == Some(hwaddr) {
+                        put("config", &choice(&device.name), Some(hwaddr.clone().into()))?;
+                    } else {
+                        own.insert("hwaddr".to_owned(), hwaddr.clone());
+                    }
+                }
+                let own = own.map(serde_json::to_value).transpose().ok()?;
+                put("devices", &device.name, own)?;
+            }
+            How::Setting { key, value } => {
+                put("config", key.word(), value.clone().map(Value::String))?;
+            }
+        }
         Some(Value::Object(body))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rstest::rstest;
-    use serde_json::json;
-
-    fn instance() -> Value {
-        json!({
-            "architecture": "x86_64", "description": "", "ephemeral": false, "profiles": ["default"],
-            "config": { "user.a": "b" },
-            "devices": {
-                "eth0": { "type": "nic", "network": "br0", "ipv4.address": "10.0.0.9" },
-                "web": { "type": "proxy", "listen": "tcp:0.0.0.0:80", "connect": "tcp:127.0.0.1:80" },
-                "other": { "type": "disk", "path": "/", "pool": "default" },
-                "tty": { "type": "unix-char", "source": "/dev/ttyS0" },
-            },
-            "name": "lab-dns",
-        })
-    }
-
-    fn profiles() -> [Value; 1] {
-        [
-            json!({ "devices": { "eth0": { "type": "nic" }, "eth1": { "type": "nic" }, "root": { "type": "disk", "path": "/" } } }),
-        ]
-    }
-
-    fn stands(instance: &Value, change: &Change) -> Stands {
-        Stands::read(instance, &profiles(), &change.part()).unwrap()
-    }
-
-    fn unset() -> Change {
-        Change::set_card("eth0", BTreeMap::from([(CardKey::Ipv4Address, None)])).unwrap()
-    }
-
-    #[rstest]
-    #[case::an_address_is_unset(unset(), "/devices/eth0", Some(json!({ "type": "nic", "network": "br0" })))]
-    #[case::a_card_of_the_profile_too_is_masked(Change::remove_device("eth0").unwrap(), "/devices/eth0", Some(json!({ "type": "none" })))]
-    #[case::an_added_device_is_gone(Change::remove_device("web").unwrap(), "/devices/web", None)]
-    #[case::a_setting(Change::set(Setting::LimitsMemory, Some("1GiB")).unwrap(), "/config/limits.memory", Some(json!("1GiB")))]
-    fn a_change_is_one_of_the_part_alone_and_goes_back(
-        #[case] change: Change,
-        #[case] at: &str,
-        #[case] then: Option<Value>,
-    ) {
-        let before = stands(&instance(), &change);
-        let after = change.of(&before).unwrap();
-        let changed = after.write(&instance()).unwrap();
-        assert_eq!(changed.pointer(at), then.as_ref());
-        assert_eq!(stands(&changed, &change), after);
-        assert_eq!(after.part(), change.part());
-        let mut whole = instance();
-        whole.as_object_mut().unwrap().remove("name");
-        assert_eq!(before.write(&changed).unwrap(), whole);
-    }
-
-    #[rstest]
-    #[case::missing(Change::remove_device("gone"), "no device gone of its own")]
-    #[case::of_the_profile_alone(Change::set_card("eth1", BTreeMap::from([(CardKey::Ipv4Address, None)])), "no device eth1 of its own")]
-    #[case::the_disk_of_the_instance_by_another_name(
-        Change::remove_device("other"),
-        "is not taken away"
-    )]
-    #[case::a_device_of_the_host(Change::remove_device("tty"), "is not taken away")]
-    #[case::no_card(Change::set_card("web", BTreeMap::from([(CardKey::Ipv4Address, None)])), "no network card")]
-    #[case::nothing_to_unset(Change::set_card("eth0", BTreeMap::from([(CardKey::Ipv6Address, None)])), "so already")]
-    #[case::a_setting_that_nobody_set(Change::set(Setting::BootAutostart, None), "so already")]
-    fn what_cannot_be_done_says_why(#[case] change: Result<Change, String>, #[case] words: &str) {
-        let change = change.unwrap();
-        let why = change.of(&stands(&instance(), &change)).unwrap_err();
-        assert!(why.contains(words), "{why}");
-    }
-
-    #[rstest]
-    #[case::root(Change::remove_device("root"))]
-    #[case::an_option(Change::remove_device("--force"))]
-    #[case::a_path(Change::remove_device("a/b"))]
-    #[case::nothing(Change::set_card("eth0", BTreeMap::new()))]
-    #[case::the_other_family(Change::set_card("eth0", BTreeMap::from([(CardKey::Ipv4Address, Some("fd00::1".parse().unwrap()))])))]
-    #[case::a_word(Change::set(Setting::BootAutostart, Some("sometimes")))]
-    #[case::too_little(Change::set(Setting::LimitsMemory, Some("63MiB")))]
-    #[case::a_sign(Change::set(Setting::LimitsMemory, Some("+512MiB")))]
-    #[case::a_percentage(Change::set(Setting::LimitsMemory, Some("50%")))]
-    fn what_could_hurt_is_no_change(#[case] change: Result<Change, String>) {
-        assert!(change.is_err(), "{change:?}");
-    }
-
-    #[rstest]
-    #[case(json!({}))]
-    #[case(json!({ "devices": { "eth0": { "type": 7 } } }))]
-    #[case(json!({ "devices": [] }))]
-    fn what_is_no_description_says_nothing(#[case] instance: Value) {
-        assert_eq!(Stands::read(&instance, &profiles(), &unset().part()), None);
-        assert_eq!(
-            Stands::read(&instance, &[], &Part::Setting(Setting::BootAutostart)),
-            None
-        );
-    }
+/// The setting in which the engine keeps the hardware address that it chose.
+fn choice(device: &str) -> String {
+    format!("volatile.{device}.hwaddr")
 }
+
+fn chosen<'a>(instance: &'a Value, device: &str) -> Option<&'a str> {
+    instance.get("config")?.get(choice(device))?.as_str()
+}
+
+#[cfg(test)]
+mod tests;

@@ -78,7 +78,7 @@ fn a_fault_is_open_until_it_is_undone() {
 /// A card that the fault takes the address of.
 fn card() -> EngineAct {
     let stands = |own: Value| {
-        let device = json!({ "part": "device", "name": "eth0", "own": own, "of_profile": true });
+        let device = json!({ "part": "device", "name": "eth0", "own": own, "of_profile": true, "hwaddr": "10:66:6a:00:00:01" });
         serde_json::from_value(device).unwrap()
     };
     EngineAct {

@@ -112,18 +112,18 @@ pub(super) async fn describe(engine: &Engine, name: &str) -> Result<Described, R
     ))
 }
 
-/// Replaces what the daemon knows of an instance; false, and nothing is done, when it is not the
-/// version that was described any more.
+/// Replaces what the daemon knows of an instance; nothing is done when it is not the version that
+/// was described any more.
 pub(super) async fn replace(
     engine: &Engine,
     name: &str,
     body: &Value,
     version: &str,
-) -> Result<bool, Reason> {
+) -> Result<(), Reason> {
     let path = in_project(engine, &format!("/1.0/instances/{name}"));
     match engine.replace(&path, body, version, ASK).await {
-        Ok(answer) => ended(engine, &answer).await.map(|()| true),
-        Err(reason) if reason.detail.contains("ETag doesn't match") => Ok(false),
+        Ok(answer) => ended(engine, &answer).await,
+        Err(reason) if reason.detail.contains("ETag doesn't match") => Ok(()),
         Err(reason) => Err(reason),
     }
 }

@@ -249,13 +249,8 @@ impl Place {
         incus::describe(&self.0, instance).await
     }
 
-    /// Replaces that, if it is still the version that was described; else false.
-    pub async fn replace(
-        &self,
-        instance: &str,
-        body: &Value,
-        version: &str,
-    ) -> Result<bool, Reason> {
+    /// Replaces that, if it is still the version that was described.
+    pub async fn replace(&self, instance: &str, body: &Value, version: &str) -> Result<(), Reason> {
         self.has_parts()?;
         incus::replace(&self.0, instance, body, version).await
     }
