@@ -365,19 +365,41 @@ fn on_incus_a_part_that_is_not_there_is_refused_and_an_added_device_goes_and_com
     ]);
     let with_web = described();
     assert!(with_web.contains("50053"), "{with_web}");
-    lab.runtime.block_on(async {
-        let site = LabSite::open(&lab.name).await.unwrap();
-        let web = json!({ "instance": { "device": "web", "remove": true } });
+    let web = json!({ "instance": { "device": "web", "remove": true } });
+    let site = lab.runtime.block_on(LabSite::open(&lab.name)).unwrap();
+    let change = read(&site, &web).engine.unwrap();
+    let gone = lab.runtime.block_on(async {
         let node = site.node("dns").unwrap();
-        let change = read(&site, &web).engine.unwrap();
         let stood = site.stands(node, &change.part()).await.unwrap();
-        site.make_stand(node, &change.of(&stood).unwrap())
-            .await
-            .unwrap();
+        let gone = change.of(&stood).unwrap();
+        site.make_stand(node, &gone).await.unwrap();
         assert!(!described().contains("web:"), "{}", described());
         site.make_stand(node, &stood).await.unwrap();
         tried(&site, 0, &case("dns", web)).await.unwrap();
+        gone
     });
+    assert_eq!(described(), with_web);
+
+    // An instance that is none of the lab's by now is neither looked at nor changed.
+    incus(&["config", "set", &instance, "user.runproof-nonce=other"]);
+    let foreign = described();
+    lab.runtime.block_on(async {
+        let node = site.node("dns").unwrap();
+        let looked = site.stands(node, &change.part()).await;
+        let changed = site.make_stand(node, &gone).await;
+        for error in [looked.unwrap_err(), changed.unwrap_err()] {
+            assert!(error.problem.contains("another nonce"), "{error}");
+        }
+    });
+    assert_eq!(described(), foreign);
+    let (_, nonce) = before.split_once("user.runproof-nonce: ").unwrap();
+    let nonce = nonce.lines().next().unwrap().trim_matches('"');
+    incus(&[
+        "config",
+        "set",
+        &instance,
+        &format!("user.runproof-nonce={nonce}"),
+    ]);
     assert_eq!(described(), with_web);
 }
 
