@@ -274,3 +274,67 @@ fn what_is_somebody_elses_is_made_anew(site: &TestSite, before: &str) {
     let words = |text: &str| text.lines().next().map(str::to_owned);
     assert_eq!(words(&state(site)), words(before));
 }
+
+/// What the engine and the node say of a node's card.
+fn card(site: &TestSite) -> String {
+    let devices = Command::new("incus")
+        .args(["config", "device", "show", &site.node("webmail")])
+        .output()
+        .unwrap();
+    let addresses = site.sh(
+        "webmail",
+        "ip -4 -o addr show scope global | awk '{print $2, $4}'; ip -4 route; ls /var/lib/runproof-kept 2>/dev/null || true",
+    );
+    let lines = addresses.lines().map(str::trim_end).collect::<Vec<_>>();
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&devices.stdout),
+        lines.join("\n")
+    )
+}
+
+#[test]
+fn on_incus_what_the_engine_changed_is_noticed_and_put_back_whoever_dies() {
+    // The network of a site is known by another node when this one has none.
+    let site = TestSite::up(Engine::Incus, "incus", &["dns", "webmail"]);
+    let before = card(&site);
+    assert!(
+        before.contains("ipv4.address") && before.contains("default via"),
+        "{before}"
+    );
+    for scenario in ["net-static-ip-device-unset", "net-device-removed"] {
+        let output = drill(&site, &["--format", "json", scenario])
+            .output()
+            .unwrap();
+        let rows = rows(&output);
+        assert_eq!(rows[0]["outcome"], "caught", "{}", rows[0]);
+        assert_eq!(rows[0]["anew"], serde_json::json!([]));
+        assert_eq!(card(&site), before);
+        for step in ["doing", "injected", "restored"] {
+            let output = drill(&site, &[scenario])
+                .env("RUNPROOF_TEST_DIE_AT", step)
+                .output()
+                .unwrap();
+            assert_eq!(output.status.code(), None, "it was killed at {step}");
+            healed(&site);
+            assert_eq!(card(&site), before, "{scenario} killed at {step}");
+        }
+        // Nobody stands by, and who recovers has the journal alone.
+        let output = drill(&site, &[scenario])
+            .env("RUNPROOF_TEST_DIE_AT", "done")
+            .env("RUNPROOF_TEST_NO_WATCHDOG", "1")
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), None);
+        std::thread::sleep(Duration::from_secs(1));
+        assert_ne!(card(&site), before, "nobody has undone it yet");
+        let output = site
+            .runproof()
+            .args(["recover", &site.prefix])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        assert_eq!(card(&site), before);
+    }
+}

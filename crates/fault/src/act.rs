@@ -1,6 +1,7 @@
-//! What a primitive does in a node, as texts for the node's `sh`.
+//! What a primitive does in a node, as texts for the node's `sh`, and to it by its engine.
 
 use runproof_facts::quote::sh;
+use runproof_lab::Change;
 use sha2::{Digest as _, Sha256};
 
 /// The folder of a node in which originals wait for their return, one folder a fault.
@@ -18,6 +19,9 @@ pub struct Act {
     pub words: String,
     /// The role of the node; none for the scenario's own.
     pub on: Option<String>,
+    /// What the engine changes of the node's instance, from outside: before `inject`, and back
+    /// before `restore`. How that part stands is a part of the state and of the effect.
+    pub engine: Option<Change>,
     /// Fails, with the reason on standard error, when a precondition is missing; then the act is
     /// refused and nothing is changed. `:` where there is none.
     pub needs: String,

@@ -29,6 +29,7 @@ pub(crate) fn lines() -> Act {
     Act {
         words: format!("adds lines to {log}"),
         on: Some(LOGGING.to_owned()),
+        engine: None,
         needs: ":".to_owned(),
         // What the log holds goes on by itself; that it goes back is seen by who reads it.
         state: "echo log".to_owned(),

@@ -1,6 +1,7 @@
 //! Putting a fault in: written down, watched, done, and its effect verified.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use runproof_lab::{LabNode, LabSite, Said};
 use crate::act::Act;
 use crate::error::FaultError;
 use crate::fault::{Fault, lines};
-use crate::journal::{Event, Journal, Undo, UndoAct};
+use crate::journal::{EngineAct, Event, Journal, Undo, UndoAct};
 use crate::lease::Lease;
 use crate::machine;
 use crate::undo::{self, Healed};
@@ -107,17 +108,19 @@ pub async fn inject(lab: LabSite, order: Order<'_>) -> Result<Held, FaultError> 
         if needs.code != 0 {
             return Err(FaultError::Refused(why(&act.words, &needs)));
         }
-        let before = state(&lab, node, &text(&id, number, &act.state))
-            .await?
-            .map_err(FaultError::Refused)?;
-        undo.acts.push(UndoAct {
+        let mut undo_act = UndoAct {
             role: role.to_owned(),
             node: node.id().to_owned(),
             words: act.words.clone(),
             state: text(&id, number, &act.state),
-            before,
+            before: String::new(),
             restore: text(&id, number, &act.restore),
-        });
+            engine: engine_act(&lab, node, act).await?,
+        };
+        undo_act.before = state(&lab, node, &undo_act)
+            .await?
+            .map_err(FaultError::Refused)?;
+        undo.acts.push(undo_act);
     }
     // It waits for as long as the lease is taken, so it may stand before there is anything to undo.
     let watchdog = watchdog::arm(lab.name(), order.program)?;
@@ -152,6 +155,10 @@ impl Held {
                 id: id.clone(),
                 act: number,
             })?;
+            if let Some(engine) = self.engine_act(number) {
+                let changed = self.lab.make_stand(&node, &engine.after).await;
+                changed.map_err(|e| FaultError::Unviable(format!("{}: {e}", act.words)))?;
+            }
             self.must(&node, &text(&id, number, &act.inject), &act.words)
                 .await?;
             reached("injected");
@@ -166,6 +173,12 @@ impl Held {
         for (number, act) in acts.iter().enumerate() {
             let node = self.node(number)?;
             let effect = text(&id, number, &act.effect);
+            if let Some(engine) = self.engine_act(number) {
+                let stands = self.lab.stands(&node, &engine.after.part()).await?;
+                if stands != engine.after {
+                    return Err(FaultError::Unviable(act.words.clone()));
+                }
+            }
             let mut tries = 0;
             while self.lab.run(&node, &effect, ACT_TIME).await?.code != 0 {
                 tries += 1;
@@ -245,10 +258,15 @@ impl Held {
             .ok_or_else(|| FaultError::Refused(format!("no node {role}")))
     }
 
+    fn engine_act(&self, number: usize) -> Option<&EngineAct> {
+        self.undo.acts.get(number)?.engine.as_ref()
+    }
+
     async fn state(&self, number: usize) -> Result<String, FaultError> {
         let node = self.node(number)?;
-        let text = self.undo.acts.get(number).map_or("", |act| &act.state);
-        state(&self.lab, &node, text)
+        let act = self.undo.acts.get(number);
+        let act = act.ok_or_else(|| FaultError::Journal(format!("no act {number}")))?;
+        state(&self.lab, &node, act)
             .await?
             .map_err(FaultError::NotRestored)
     }
@@ -300,18 +318,39 @@ fn text(id: &str, number: usize, text: &str) -> String {
     Act::in_folder(&format!("{id}/{number}"), text)
 }
 
-/// The digest of the state that a text tells; or why it tells none.
+/// What the engine has to change for an act, and back.
+async fn engine_act(
+    lab: &LabSite,
+    node: &LabNode,
+    act: &Act,
+) -> Result<Option<EngineAct>, FaultError> {
+    let Some(change) = &act.engine else {
+        return Ok(None);
+    };
+    let refused = |why: &dyn Display| FaultError::Refused(format!("{}: {why}", act.words));
+    let before = lab.stands(node, &change.part()).await;
+    let before = before.map_err(|error| refused(&error))?;
+    let after = change.of(&before).map_err(|why| refused(&why))?;
+    Ok(Some(EngineAct { before, after }))
+}
+
+/// The digest of the state that an act tells, by its text and by the engine; or why it tells none.
 pub(crate) async fn state(
     lab: &LabSite,
     node: &LabNode,
-    text: &str,
+    act: &UndoAct,
 ) -> Result<Result<String, String>, FaultError> {
-    let said = lab.run(node, text, ACT_TIME).await?;
-    Ok(if said.code == 0 {
-        Ok(Act::digest(&said.out))
-    } else {
-        Err(why("looking at the state", &said))
-    })
+    let said = lab.run(node, &act.state, ACT_TIME).await?;
+    if said.code != 0 {
+        return Ok(Err(why("looking at the state", &said)));
+    }
+    let mut told = said.out;
+    if let Some(engine) = &act.engine {
+        let stands = lab.stands(node, &engine.before.part()).await?;
+        let stands = serde_json::to_string(&stands);
+        told.push_str(&stands.map_err(|e| FaultError::Journal(e.to_string()))?);
+    }
+    Ok(Ok(Act::digest(&told)))
 }
 
 fn why(words: &str, said: &Said) -> String {

@@ -9,6 +9,7 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use runproof_lab::Stands;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -96,6 +97,18 @@ pub struct UndoAct {
     pub before: String,
     /// The text that puts it back.
     pub restore: String,
+    /// What the engine puts back before the text does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<EngineAct>,
+}
+
+/// A part of the node's instance that the engine changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineAct {
+    /// How it stood before.
+    pub before: Stands,
+    /// How it stands while the fault is in.
+    pub after: Stands,
 }
 
 /// A fault that is not undone, as far as the journal tells.

@@ -20,6 +20,8 @@ use crate::lease::Lease;
 /// How long a state may take to be the old one again after it was put back.
 const TRIES: u32 = 40;
 const PAUSE: Duration = Duration::from_millis(250);
+/// How long a request of a killed process may still be on its way into the engine.
+const ON_ITS_WAY: Duration = Duration::from_millis(700);
 
 /// What came of an undo.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -174,16 +176,23 @@ async fn undo(lab: &LabSite, open: &Open) -> Result<BTreeSet<String>, FaultError
         if node.id() != act.node {
             continue;
         }
-        let now = state(lab, node, &act.state).await?.ok();
+        let under_way = progress.doing && progress.seen.is_empty();
+        if under_way && act.engine.is_some() {
+            tokio::time::sleep(ON_ITS_WAY).await;
+        }
+        let now = state(lab, node, act).await?.ok();
         let before = now.as_ref() == Some(&act.before);
         let known = now.as_ref().is_some_and(|now| progress.seen.contains(now));
-        let under_way = progress.doing && progress.seen.is_empty();
         if before && !progress.doing {
             continue;
         }
         if !(before || known || under_way) {
             anew.insert(act.role.clone());
             continue;
+        }
+        if let Some(engine) = &act.engine {
+            // What the engine refuses is told by the state afterwards, as for the text.
+            let _ = lab.make_stand(node, &engine.before).await;
         }
         lab.run(node, &act.restore, ACT_TIME).await?;
         reached("restored");
@@ -215,7 +224,7 @@ async fn is_again(lab: &LabSite, node: &LabNode, act: &UndoAct) -> Result<bool, 
         if tried > 0 {
             tokio::time::sleep(PAUSE).await;
         }
-        if state(lab, node, &act.state).await?.as_ref() == Ok(&act.before) {
+        if state(lab, node, act).await?.as_ref() == Ok(&act.before) {
             return Ok(true);
         }
     }

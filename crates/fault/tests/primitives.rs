@@ -8,13 +8,17 @@
 )]
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use runproof_fault::act::Act;
+use runproof_fault::inject::Order;
 use runproof_fault::primitive::Primitive;
+use runproof_fault::{Fault, FaultError, inject};
 use runproof_lab::{
-    CancellationToken, EngineChoice, Events, LabName, LabNode, LabSite, Said, Servers, UpOptions,
-    down, up,
+    CancellationToken, EngineChoice, Events, LabName, LabNode, LabSite, Said, Servers, Stands,
+    UpOptions, down, up,
 };
 use runproof_model::site::Engine;
 use serde_json::{Value, json};
@@ -35,13 +39,17 @@ impl Events for Quiet {
 
 impl Lab {
     fn up(name: &str, roles: &[&str]) -> Self {
+        Self::up_on(Engine::Incus, name, roles)
+    }
+
+    fn up_on(engine: Engine, name: &str, roles: &[&str]) -> Self {
         let lab = Self {
             runtime: tokio::runtime::Runtime::new().unwrap(),
             name: LabName::new(format!("rpt{}-{name}", std::process::id())).unwrap(),
         };
         let options = UpOptions {
             name: lab.name.clone(),
-            engine: EngineChoice::This(Engine::Incus),
+            engine: EngineChoice::This(engine),
             profile: "incus".to_owned(),
             roles: roles.iter().map(|&role| role.to_owned()).collect(),
             servers: Servers::Standins,
@@ -104,6 +112,7 @@ fn cases() -> Vec<Case> {
             json!({ "postgres": { "database": database, what: value } }),
         )
     };
+    let instance = |what: Value| case("drive", json!({ "instance": what }));
     let key = "suggestions:a:b";
     let with_key = |what: Value| Case {
         prepare: "p=$(sed -n 's/^requirepass //p' /etc/valkey/valkey.conf); printf 'one\\0\\r\\ntwo' | REDISCLI_AUTH=$p valkey-cli -x set suggestions:a:b; REDISCLI_AUTH=$p valkey-cli sadd switchers:a:b x y z",
@@ -210,6 +219,10 @@ fn cases() -> Vec<Case> {
         binary("missing-library"),
         binary("foreign-architecture"),
         binary("not-executable"),
+        instance(json!({ "device": "eth0", "set": { "ipv4.address": null } })),
+        instance(json!({ "device": "eth0", "remove": true })),
+        instance(json!({ "config": "boot.autostart", "value": "false" })),
+        instance(json!({ "config": "limits.memory", "value": "512MiB" })),
     ]
 }
 
@@ -279,6 +292,130 @@ fn on_incus_what_lacks_its_precondition_is_refused() {
     });
 }
 
+/// The words with which a fault is refused.
+async fn refusal(name: &LabName, role: &str, primitive: &Value) -> String {
+    let fault = Fault::read(primitive).unwrap();
+    let order = Order {
+        scenario: "refused",
+        role,
+        fault: &fault,
+        // Nobody gets as far as to a watchdog.
+        program: Path::new("/nonexistent"),
+        deadline: Duration::from_secs(60),
+    };
+    let site = LabSite::open(name).await.unwrap();
+    let folder = site.folder().to_owned();
+    let refused = inject(site, order).await;
+    assert!(!folder.join("faults.jsonl").exists(), "{primitive}");
+    match refused {
+        Err(FaultError::Refused(why)) => why,
+        other => panic!("{primitive}: {other:?}"),
+    }
+}
+
+#[test]
+fn on_incus_a_part_that_is_not_there_is_refused_and_an_added_device_goes_and_comes_back() {
+    let lab = Lab::up("parts", &["dns"]);
+    let instance = lab.runtime.block_on(async {
+        let site = LabSite::open(&lab.name).await.unwrap();
+        site.node("dns").unwrap().instance().to_owned()
+    });
+    let incus = |words: &[&str]| {
+        let output = Command::new("incus").args(words).output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{words:?}: {error}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let described = || incus(&["config", "show", &instance]);
+    let before = described();
+    lab.runtime.block_on(async {
+        for (what, words) in [
+            (
+                json!({ "device": "gone", "remove": true }),
+                "no device gone of its own",
+            ),
+            (
+                json!({ "device": "gone", "set": { "ipv4.address": null } }),
+                "no device gone of its own",
+            ),
+            (
+                json!({ "device": "eth0", "set": { "ipv6.address": null } }),
+                "it stands so already",
+            ),
+            (
+                json!({ "config": "limits.memory", "value": null }),
+                "it stands so already",
+            ),
+        ] {
+            let why = refusal(&lab.name, "dns", &json!({ "instance": what })).await;
+            assert!(why.contains(words), "{why}");
+        }
+    });
+    assert_eq!(described(), before);
+
+    incus(&[
+        "config",
+        "device",
+        "add",
+        &instance,
+        "web",
+        "proxy",
+        "listen=tcp:127.0.0.1:50053",
+        "connect=tcp:127.0.0.1:53",
+    ]);
+    let with_web = described();
+    assert!(with_web.contains("50053"), "{with_web}");
+    let web = json!({ "instance": { "device": "web", "remove": true } });
+    let site = lab.runtime.block_on(LabSite::open(&lab.name)).unwrap();
+    let change = read(&site, &web).engine.unwrap();
+    let gone = lab.runtime.block_on(async {
+        let node = site.node("dns").unwrap();
+        let stood = site.stands(node, &change.part()).await.unwrap();
+        let gone = change.of(&stood).unwrap();
+        site.make_stand(node, &gone).await.unwrap();
+        assert!(!described().contains("web:"), "{}", described());
+        site.make_stand(node, &stood).await.unwrap();
+        tried(&site, 0, &case("dns", web)).await.unwrap();
+        gone
+    });
+    assert_eq!(described(), with_web);
+
+    // An instance that is none of the lab's by now is neither looked at nor changed.
+    incus(&["config", "set", &instance, "user.runproof-nonce=other"]);
+    let foreign = described();
+    lab.runtime.block_on(async {
+        let node = site.node("dns").unwrap();
+        let looked = site.stands(node, &change.part()).await;
+        let changed = site.make_stand(node, &gone).await;
+        for error in [looked.unwrap_err(), changed.unwrap_err()] {
+            assert!(error.problem.contains("another nonce"), "{error}");
+        }
+    });
+    assert_eq!(described(), foreign);
+    let (_, nonce) = before.split_once("user.runproof-nonce: ").unwrap();
+    let nonce = nonce.lines().next().unwrap().trim_matches('"');
+    incus(&[
+        "config",
+        "set",
+        &instance,
+        &format!("user.runproof-nonce={nonce}"),
+    ]);
+    assert_eq!(described(), with_web);
+}
+
+#[test]
+fn on_docker_a_device_is_refused_for_there_is_none() {
+    let lab = Lab::up_on(Engine::Docker, "dockerparts", &["dns"]);
+    for what in [
+        json!({ "device": "eth0", "remove": true }),
+        json!({ "config": "boot.autostart", "value": "false" }),
+    ] {
+        let primitive = json!({ "instance": what });
+        let why = lab.runtime.block_on(refusal(&lab.name, "dns", &primitive));
+        assert!(why.contains("Docker has no devices and settings"), "{why}");
+    }
+}
+
 fn read(site: &LabSite, primitive: &Value) -> Act {
     let primitive: Primitive = serde_json::from_value(primitive.clone()).unwrap();
     primitive.act(site).unwrap()
@@ -305,10 +442,25 @@ async fn tried(site: &LabSite, number: usize, case: &Case) -> Result<(), String>
             ))
         }
     };
+    let state = async || {
+        let mut told = must("state", &act.state).await?;
+        if let Some(change) = &act.engine {
+            let stands = site.stands(node, &change.part()).await;
+            told += &format!("{:?}", stands.map_err(|e| e.to_string())?);
+        }
+        Ok::<_, String>(told)
+    };
+    let make_stand = async |stands: Option<&Stands>| match stands {
+        Some(stands) => site
+            .make_stand(node, stands)
+            .await
+            .map_err(|e| e.to_string()),
+        None => Ok(()),
+    };
     let again = async |before: &str| {
         let mut now = String::new();
         for _ in 0..40 {
-            now = must("state", &act.state).await?;
+            now = state().await?;
             if now == before {
                 return Ok(());
             }
@@ -318,12 +470,23 @@ async fn tried(site: &LabSite, number: usize, case: &Case) -> Result<(), String>
     };
     must("prepare", case.prepare).await?;
     must("needs", &act.needs).await?;
-    let before = must("state", &act.state).await?;
+    let before = state().await?;
+    let (stood, will_stand) = match &act.engine {
+        Some(change) => {
+            let stands = site.stands(node, &change.part()).await;
+            let stands = stands.map_err(|e| e.to_string())?;
+            let after = change.of(&stands)?;
+            (Some(stands), Some(after))
+        }
+        None => (None, None),
+    };
     let keep = format!("mkdir -p -m 700 \"$KEPT\" && {{ {}\n}}", act.keep);
     must("keep", &keep).await?;
     // What is restored before anything was done stays as it was.
+    make_stand(stood.as_ref()).await?;
     must("restore", &act.restore).await?;
     again(&before).await?;
+    make_stand(will_stand.as_ref()).await?;
     must("inject", &act.inject).await?;
     let mut seen = Err(String::new());
     for _ in 0..40 {
@@ -333,8 +496,9 @@ async fn tried(site: &LabSite, number: usize, case: &Case) -> Result<(), String>
         }
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
-    let differs = must("state", &act.state).await? != before;
+    let differs = state().await? != before;
     for _ in 0..2 {
+        make_stand(stood.as_ref()).await?;
         must("restore", &act.restore).await?;
         again(&before).await?;
     }

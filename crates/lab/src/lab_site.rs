@@ -6,11 +6,12 @@ use std::time::Duration;
 use runproof_model::site::Engine as Kind;
 use zeroize::Zeroizing;
 
-use crate::engine::{Found, Place};
+use crate::engine::{Described, Found, Place};
 use crate::error::LabError;
 use crate::labs::record_of;
 use crate::launch::NONCE_FILE;
 use crate::name::LabName;
+use crate::part::{Part, Stands};
 use crate::reap;
 use crate::record::{NodeRecord, Record};
 use crate::secrets::Secrets;
@@ -18,6 +19,11 @@ use crate::state::{Folder, Held};
 
 /// The exit code of the guard before every script: the node is none of this lab.
 const FOREIGN: i32 = 119;
+/// How long comparing a node's nonce alone may take.
+const NONCE_TIME: Duration = Duration::from_secs(30);
+/// How often an instance is changed until it is as it should be: not every way is one step, and
+/// somebody else may change it in between.
+const REPLACE_TRIES: u32 = 6;
 
 /// A lab whose identity was proved: the daemon is the one that made it, every node is the instance
 /// that was made then, by the engine's own identifier and by our label, and carries the lab's nonce.
@@ -98,7 +104,7 @@ impl LabSite {
         let scripts = site
             .nodes
             .iter()
-            .map(|node| site.run(node, "exit 0", Duration::from_secs(30)));
+            .map(|node| site.run(node, "exit 0", NONCE_TIME));
         for said in futures_util::future::join_all(scripts).await {
             said?;
         }
@@ -199,6 +205,63 @@ impl LabSite {
             error: said.error,
         })
     }
+
+    /// How a part of a node's instance stands in its engine, once the engine is not at work on it.
+    ///
+    /// # Errors
+    /// When the instance is another one by now, or the engine has no such parts, as Docker.
+    pub async fn stands(&self, node: &LabNode, part: &Part) -> Result<Stands, LabError> {
+        Ok(self.described(node, part).await?.0)
+    }
+
+    /// Lets the engine make a part stand so. What is compared and what is changed is one version of
+    /// the instance: one that took its place in between is not touched.
+    ///
+    /// # Errors
+    /// When the node is another one by now, or the engine does not do it.
+    pub async fn make_stand(&self, node: &LabNode, wanted: &Stands) -> Result<(), LabError> {
+        let instance = &node.node.instance;
+        self.run(node, "exit 0", NONCE_TIME).await?;
+        for _ in 0..REPLACE_TRIES {
+            let (stands, described) = self.described(node, &wanted.part()).await?;
+            if stands == *wanted {
+                return Ok(());
+            }
+            let body = wanted
+                .write(&described.instance)
+                .ok_or_else(|| self.no_description(node))?;
+            let replaced = self.place.replace(instance, &body, &described.version);
+            replaced
+                .await
+                .map_err(|r| self.place.failed(&format!("cannot change {instance}"), &r))?;
+        }
+        Err(LabError::failed(format!(
+            "{instance} does not become as it should be"
+        )))
+    }
+
+    /// A part of a node's instance, and the description that it stands in, whose identity was compared.
+    async fn described(
+        &self,
+        node: &LabNode,
+        part: &Part,
+    ) -> Result<(Stands, Described), LabError> {
+        let instance = &node.node.instance;
+        let described = self.place.describe(instance).await;
+        let described =
+            described.map_err(|r| self.place.failed(&format!("cannot look at {instance}"), &r))?;
+        let ours = described.found.as_ref();
+        let ours = ours.filter(|found| found.lab == self.record.name.as_str());
+        prove(&self.record, &node.role, &node.node, ours)?;
+        let stands = Stands::read(&described.instance, &described.profiles, part)
+            .ok_or_else(|| self.no_description(node))?;
+        Ok((stands, described))
+    }
+
+    fn no_description(&self, node: &LabNode) -> LabError {
+        let instance = &node.node.instance;
+        LabError::failed(format!("the engine's description of {instance} is none"))
+    }
 }
 
 impl LabNode {
@@ -223,10 +286,15 @@ impl LabNode {
     }
 }
 
-fn prove(record: &Record, role: &str, node: &NodeRecord, found: &[Found]) -> Result<(), LabError> {
+fn prove<'a>(
+    record: &Record,
+    role: &str,
+    node: &NodeRecord,
+    found: impl IntoIterator<Item = &'a Found>,
+) -> Result<(), LabError> {
     // A copy beside the node claims to be it, and which of the two was meant nobody can tell.
     let claims: Vec<&Found> = found
-        .iter()
+        .into_iter()
         .filter(|one| one.name == node.instance || one.role == role)
         .collect();
     let [one] = claims.as_slice() else {

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hyper::Method;
-use runproof_model::Reason;
 use runproof_model::site::{Engine as Kind, Reach};
+use runproof_model::{Reason, ReasonKind};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
@@ -115,7 +115,7 @@ impl Engine {
             Ok(ended) => ended.map_err(|trouble| trouble.reason)?,
             Err(_) => {
                 return Err(Reason::new(
-                    runproof_model::ReasonKind::Timeout,
+                    ReasonKind::Timeout,
                     format!("no end after {} s: {}", time.as_secs(), sink.error_text()),
                 ));
             }
@@ -149,6 +149,39 @@ impl Engine {
         self.rest
             .request_within(time, method, path, body)
             .await
+            .map_err(|trouble| trouble.reason)
+    }
+
+    /// Something of the daemon's as JSON, the whole answer, and its version. Incus and LXD have them.
+    ///
+    /// # Errors
+    /// When it is refused, not answered within `time`, or has no version.
+    pub async fn versioned(&self, path: &str, time: Duration) -> Result<(Value, String), Reason> {
+        let answer = self.rest.versioned(time, Method::GET, path, None, None);
+        let (answer, version) = answer.await.map_err(|trouble| trouble.reason)?;
+        let version = version.ok_or_else(|| {
+            Reason::new(ReasonKind::Garbled, "the engine's answer has no version")
+        })?;
+        Ok((answer, version))
+    }
+
+    /// Replaces something of the daemon's, if it still is of that version; the whole answer.
+    ///
+    /// # Errors
+    /// When it is another version by now, refused, or not answered within `time`.
+    pub async fn replace(
+        &self,
+        path: &str,
+        body: &Value,
+        version: &str,
+        time: Duration,
+    ) -> Result<Value, Reason> {
+        let answer = self
+            .rest
+            .versioned(time, Method::PUT, path, Some(body), Some(version));
+        answer
+            .await
+            .map(|(answer, _)| answer)
             .map_err(|trouble| trouble.reason)
     }
 }

@@ -471,6 +471,31 @@ async fn twelve_nodes_at_once(
     }
 }
 
+#[tokio::test]
+async fn on_incus_an_instance_that_is_another_version_by_now_is_not_replaced() {
+    if !Engine::Incus.ready() {
+        return;
+    }
+    let node = Node::start(Engine::Incus);
+    let reach = serde_json::from_value(reach(Engine::Incus, "socket")).unwrap();
+    let door = runproof_site::engine::Engine::open(&reach).await.unwrap();
+    let path = format!("/1.0/instances/{}?project={}", node.name, door.project());
+    let time = Duration::from_secs(20);
+    let (answer, version) = door.versioned(&path, time).await.unwrap();
+    let mut body = json!({});
+    for field in ["architecture", "config", "devices", "ephemeral", "profiles"] {
+        body[field] = answer["metadata"][field].clone();
+    }
+    common::run("incus", &["config", "set", &node.name, "user.who=another"]).unwrap();
+    body["config"]["user.who"] = json!("we");
+    let refused = door.replace(&path, &body, &version, time).await;
+    let why = refused.unwrap_err().detail;
+    assert!(why.contains("ETag doesn't match"), "{why}");
+    let (answer, version) = door.versioned(&path, time).await.unwrap();
+    assert_eq!(answer["metadata"]["config"]["user.who"], "another");
+    door.replace(&path, &body, &version, time).await.unwrap();
+}
+
 #[test]
 fn a_session_can_be_used_from_a_spawned_task() {
     fn is_send<T: Send>(_: &T) {}

@@ -1,8 +1,13 @@
 use super::*;
 use proptest::prelude::*;
 use rstest::rstest;
+use serde_json::{Value, json};
 
 fn begin(id: &str) -> Event {
+    begin_with(id, None)
+}
+
+fn begin_with(id: &str, engine: Option<EngineAct>) -> Event {
     Event::Begin(Box::new(Undo {
         id: id.to_owned(),
         scenario: "s".to_owned(),
@@ -17,6 +22,7 @@ fn begin(id: &str) -> Event {
             state: ":".to_owned(),
             before: "0".to_owned(),
             restore: ":".to_owned(),
+            engine,
         }],
         settle: String::new(),
     }))
@@ -69,6 +75,48 @@ fn a_fault_is_open_until_it_is_undone() {
     );
 }
 
+/// A card that the fault takes the address of.
+fn card() -> EngineAct {
+    let stands = |own: Value| {
+        let device = json!({ "part": "device", "name": "eth0", "own": own, "of_profile": true, "hwaddr": "10:66:6a:00:00:01" });
+        serde_json::from_value(device).unwrap()
+    };
+    EngineAct {
+        before: stands(json!({ "ipv4.address": "10.0.0.9", "type": "nic" })),
+        after: stands(json!({ "type": "nic" })),
+    }
+}
+
+#[test]
+fn what_the_engine_puts_back_is_in_the_journal_whole_however_the_line_after_it_is_torn() {
+    let (home, text) = written([begin_with("a", Some(card())), doing("a")]);
+    let first = text.find('\n').unwrap() + 1;
+    for cut in first..=text.len() {
+        fs::write(home.path().join(FILE), &text[..cut]).unwrap();
+        let open = Journal::read(home.path()).unwrap();
+        assert_eq!(open[0].undo.acts[0].engine, Some(card()));
+        assert_eq!(open[0].acts[0].doing, cut == text.len());
+    }
+    for cut in 0..first {
+        fs::write(home.path().join(FILE), &text[..cut]).unwrap();
+        assert!(Journal::read(home.path()).unwrap().is_empty());
+    }
+}
+
+/// One that the version before acts of the engine wrote.
+const OLD: &str = r#"{"seq":0,"sum":"d5f58f59bf4eacb5","event":"begin","id":"a","scenario":"s","pid":1,"pid_started":2,"boot":"b","deadline":3,"acts":[{"role":"system","node":"n","words":"edits /etc/hosts","state":":","before":"0","restore":":"}],"settle":""}"#;
+
+#[test]
+fn a_journal_of_before_there_were_acts_of_the_engine_is_read_and_written_the_same() {
+    let (home, text) = written([begin("a")]);
+    assert_eq!(text, format!("{OLD}\n"));
+    fs::write(home.path().join(FILE), format!("{OLD}\n")).unwrap();
+    assert_eq!(
+        Journal::read(home.path()).unwrap()[0].undo.acts[0].engine,
+        None
+    );
+}
+
 #[test]
 fn a_torn_last_line_says_nothing_and_is_cut_off() {
     let (home, text) = written([begin("a"), doing("a"), done("a")]);
@@ -104,10 +152,12 @@ fn a_line_that_came_twice_is_one() {
 #[case::the_first_is_lost(|lines: &mut Vec<String>| { lines.remove(0); })]
 #[case::out_of_order(|lines: &mut Vec<String>| lines.swap(1, 2))]
 #[case::changed(|lines: &mut Vec<String>| lines[0] = lines[0].replace("hosts", "shadow"))]
+#[case::another_address(|lines: &mut Vec<String>| lines[0] = lines[0].replace("10.0.0.9", "10.0.0.8"))]
+#[case::without_what_the_engine_puts_back(|lines: &mut Vec<String>| { let at = lines[0].find(r#","engine""#).unwrap(); let end = lines[0].find(r#"],"settle""#).unwrap(); lines[0].replace_range(at..end, "}"); })]
 #[case::again_later(|lines: &mut Vec<String>| { let first = lines[0].clone(); lines.push(first); })]
 #[case::garbage(|lines: &mut Vec<String>| lines.insert(1, "\u{0}\u{1}".to_owned()))]
 fn a_journal_that_cannot_be_believed_is_an_error(#[case] spoil: fn(&mut Vec<String>)) {
-    let (home, text) = written([begin("a"), doing("a"), done("a")]);
+    let (home, text) = written([begin_with("a", Some(card())), doing("a"), done("a")]);
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     spoil(&mut lines);
     fs::write(home.path().join(FILE), lines.join("\n") + "\n").unwrap();

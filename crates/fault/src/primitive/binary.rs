@@ -74,6 +74,7 @@ impl Binary {
         Ok(Act {
             words: format!("{words} {}", self.path),
             on: None,
+            engine: None,
             needs,
             state: state_of_path(&self.path),
             keep: keep_path(&self.path, "file"),

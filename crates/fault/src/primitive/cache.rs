@@ -139,6 +139,7 @@ fn act(words: String, other: &str, more: [&str; 6]) -> Act {
     Act {
         words,
         on: None,
+        engine: None,
         needs: format!(
             "{client}up || {{ echo 'the cache does not answer' >&2; exit 1; }}\n{needs}"
         ),

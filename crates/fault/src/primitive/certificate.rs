@@ -102,6 +102,7 @@ impl Certificate {
         Ok(Act {
             words: format!("{words} {}", self.path),
             on: None,
+            engine: None,
             needs,
             state: format!(
                 "{}\n{}",

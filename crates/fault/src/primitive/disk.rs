@@ -39,6 +39,7 @@ impl Disk {
         Ok(Act {
             words: format!("fills the disk of {}", self.path),
             on: None,
+            engine: None,
             needs: format!(
                 "{}\nused=$(du -sk -- {path} | cut -f 1); [ \"$used\" -lt {size} ] || {{ echo {path} \"has $used KiB, more than the disk is to have\" >&2; exit 1; }}",
                 mount::needs(&self.path)

@@ -142,6 +142,7 @@ impl EditFile {
         Ok(Act {
             words: format!("edits {}", self.path),
             on: None,
+            engine: None,
             needs,
             state: state.clone(),
             keep: format!(
@@ -164,6 +165,7 @@ impl RemoveFile {
         Ok(Act {
             words: format!("removes {}", self.path),
             on: None,
+            engine: None,
             needs: format!(
                 "[ -e {path} ] || [ -L {path} ] || {{ echo {path} 'is not there' >&2; exit 1; }}"
             ),

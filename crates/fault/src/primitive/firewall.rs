@@ -79,6 +79,7 @@ impl Firewall {
         Ok(Act {
             words: format!("changes the {table} table of {program}"),
             on: None,
+            engine: None,
             needs: format!(
                 "command -v {program} >/dev/null || {{ echo {program} is missing >&2; exit 1; }}"
             ),

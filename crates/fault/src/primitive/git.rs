@@ -67,6 +67,7 @@ impl Git {
         Ok(Act {
             words: format!("{words} the working copy {}", self.path),
             on: None,
+            engine: None,
             needs,
             keep: format!("{git}{keep} && ({state}) >\"$KEPT/before\""),
             inject: format!("{git}{inject}"),

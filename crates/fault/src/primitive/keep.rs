@@ -25,6 +25,7 @@ impl Keep {
                 Ok(Act {
                     words: format!("keeps {path}"),
                     on: None,
+                    engine: None,
                     needs: ":".to_owned(),
                     state: state_of_path(path),
                     keep: keep_path(path, "path"),

@@ -14,6 +14,7 @@ mod disk;
 mod file;
 mod firewall;
 mod git;
+mod instance;
 mod keep;
 mod mount;
 mod network;
@@ -63,6 +64,8 @@ pub enum Primitive {
     Binary(binary::Binary),
     /// A working copy of git.
     Git(git::Git),
+    /// The instance that the node is, by its engine.
+    Instance(instance::Instance),
     /// What a fix changes beside the fault.
     Keep(keep::Keep),
     /// The negative control.
@@ -102,6 +105,7 @@ impl Primitive {
             Self::Certificate(certificate) => certificate.act(&authority()?),
             Self::Binary(binary) => binary.act(),
             Self::Git(git) => git.act(),
+            Self::Instance(instance) => instance.act(),
             Self::Keep(keep) => keep.act(),
             Self::Nothing(nothing) => Ok(nothing.act()),
         }

@@ -55,6 +55,7 @@ impl Mount {
         Ok(Act {
             words,
             on: None,
+            engine: None,
             needs: needs(&self.path),
             state: format!("{}\nstat -c %a -- {path} 2>/dev/null; :", state(&self.path)),
             keep: ":".to_owned(),

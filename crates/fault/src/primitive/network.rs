@@ -54,7 +54,15 @@ const RESOLV: &str = "/etc/resolv.conf";
 /// An address of the documentation's network: nobody has it.
 const NOBODY: &str = "192.0.2.1";
 /// Addresses and routes without the times that a lease has left.
-const ADDRESSES: &str = "ip -4 -o addr show scope global | awk '{print $2, $4}' | sort; ip -4 route show proto kernel | sed 's/ *$//' | sort; ip -4 route show | grep -v 'proto kernel' | sed 's/ linkdown//; s/ *$//' | sort";
+pub(super) const ADDRESSES: &str = "ip -4 -o addr show scope global | awk '{print $2, $4}' | sort; ip -4 route show proto kernel | sed 's/ *$//' | sort; ip -4 route show | grep -v 'proto kernel' | sed 's/ linkdown//; s/ *$//' | sort";
+/// Keeps them. Routes that the kernel makes come with the address.
+pub(super) const KEEP: &str = "ip -4 -o addr show scope global >\"$KEPT/addresses\" && ip -4 route show >\"$KEPT/all\" && { grep -v 'proto kernel' \"$KEPT/all\" | sed 's/ linkdown//' >\"$KEPT/routes\"; :; }";
+/// Puts them back. Each line is split into the words of `ip`, which wrote it. What a lease has left
+/// of its life is not given back: who holds the lease renews it.
+pub(super) const RESTORE: &str = "while read -r _ dev _ address rest; do\n\
+     brd=$(printf %s \"$rest\" | sed -n 's/.*brd \\([0-9.]*\\) .*/\\1/p')\n\
+     ip -4 addr replace \"$address\" ${brd:+brd \"$brd\"} dev \"$dev\" && ip link set dev \"$dev\" up || exit\n\
+     done <\"$KEPT/addresses\" && while read -r route; do ip -4 route replace $route || exit; done <\"$KEPT/routes\"";
 /// The network card of the default route.
 const DEVICE: &str = "dev=$(ip -4 route show default | sed -n '1s/.* dev \\([^ ]*\\).*/\\1/p')";
 
@@ -94,6 +102,7 @@ fn cut(role: &str, address: &str) -> Act {
     Act {
         words: format!("cuts the way to {role}"),
         on: None,
+        engine: None,
         needs: format!(
             "command -v ip >/dev/null || {{ echo 'ip is missing' >&2; exit 1; }}\n\
              [ -z \"$({show})\" ] || {{ echo {to} 'has a route of its own' >&2; exit 1; }}"
@@ -110,18 +119,13 @@ fn no_ipv4() -> Act {
     Act {
         words: "takes the addresses of IPv4".to_owned(),
         on: None,
+        engine: None,
         needs: "[ -n \"$(ip -4 -o addr show scope global)\" ] || { echo 'there is no address of IPv4' >&2; exit 1; }".to_owned(),
         state: ADDRESSES.to_owned(),
-        // Routes that the kernel makes come with the address.
-        keep: "ip -4 -o addr show scope global >\"$KEPT/addresses\" && ip -4 route show >\"$KEPT/all\" && { grep -v 'proto kernel' \"$KEPT/all\" | sed 's/ linkdown//' >\"$KEPT/routes\"; :; }".to_owned(),
+        keep: KEEP.to_owned(),
         inject: "awk '{print $2}' \"$KEPT/addresses\" | sort -u | while read -r dev; do ip -4 addr flush dev \"$dev\" scope global || exit; done".to_owned(),
         effect: "[ -z \"$(ip -4 -o addr show scope global)\" ]".to_owned(),
-        // Each line is split into the words of `ip`, which wrote it. What a lease has left of its
-        // life is not given back: who holds the lease renews it.
-        restore: "while read -r _ dev _ address rest; do\n\
-                  brd=$(printf %s \"$rest\" | sed -n 's/.*brd \\([0-9.]*\\) .*/\\1/p')\n\
-                  ip -4 addr replace \"$address\" ${brd:+brd \"$brd\"} dev \"$dev\" && ip link set dev \"$dev\" up || exit\n\
-                  done <\"$KEPT/addresses\" && while read -r route; do ip -4 route replace $route || exit; done <\"$KEPT/routes\"".to_owned(),
+        restore: RESTORE.to_owned(),
     }
 }
 
@@ -129,6 +133,7 @@ fn resolver() -> Act {
     Act {
         words: "breaks the resolver".to_owned(),
         on: None,
+        engine: None,
         needs: format!("[ -e {RESOLV} ] || {{ echo '{RESOLV} is not there' >&2; exit 1; }}"),
         state: format!("readlink {RESOLV}; cat {RESOLV}"),
         keep: format!("cat {RESOLV} >\"$KEPT/resolv\""),
@@ -144,6 +149,7 @@ fn netem(words: String, how: &str) -> Act {
     Act {
         words,
         on: None,
+        engine: None,
         // Tried in a network of its own, so that a kernel without it leaves no trace here.
         needs: format!(
             "{DEVICE}; [ -n \"$dev\" ] || {{ echo 'there is no default route' >&2; exit 1; }}\n\

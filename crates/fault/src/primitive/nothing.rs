@@ -14,6 +14,7 @@ impl Nothing {
         Act {
             words: "does nothing".to_owned(),
             on: None,
+            engine: None,
             needs: ":".to_owned(),
             state: "echo untouched".to_owned(),
             keep: ":".to_owned(),

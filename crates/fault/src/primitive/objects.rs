@@ -107,6 +107,7 @@ fn act(words: String, more: [&str; 6]) -> Act {
     Act {
         words,
         on: Some("drive".to_owned()),
+        engine: None,
         needs: text(needs),
         state: text(state),
         keep: text(keep),

@@ -59,6 +59,7 @@ impl Port {
         Ok(Act {
             words: format!("holds the port {port} of {address}"),
             on: None,
+            engine: None,
             needs: format!("{needs}\ncommand -v systemd-run >/dev/null"),
             // The unit that cannot have its port comes and goes; that is no state.
             state: format!("if {is_held}; then echo held; else echo free\n{state_of_owner}\nfi"),

@@ -196,6 +196,7 @@ impl Rows<'_> {
         Ok(Act {
             words: format!("{does} of {} in {db}", self.table),
             on: Some("tables".to_owned()),
+            engine: None,
             needs: format!(
                 "{} >/dev/null 2>&1 || {{ echo 'there is no table {}, or no database {}' >&2; exit 1; }}\n\
                  {rows} >/dev/null 2>&1 || {{ echo 'no row is so' >&2; exit 1; }}",
@@ -242,6 +243,7 @@ fn rename_table(database: &str, rename: &RenameTable) -> Result<Act, FaultError>
             rename.table, rename.to
         ),
         on: Some("tables".to_owned()),
+        engine: None,
         needs: format!(
             "[ \"$({state})\" = 't|f' ] || {{ echo 'there is no table {}, or one of the name {} already' >&2; exit 1; }}",
             rename.table, rename.to
@@ -282,6 +284,7 @@ fn password(role: &str, to: &str) -> Result<Act, FaultError> {
     Ok(Act {
         words: format!("changes the password of {role}"),
         on: Some("tables".to_owned()),
+        engine: None,
         needs: format!(
             "[ -n \"$({verifier})\" ] || {{ echo 'there is no role {role} with a password' >&2; exit 1; }}"
         ),

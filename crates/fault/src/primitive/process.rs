@@ -45,6 +45,7 @@ impl Process {
         Ok(Act {
             words: format!("{words} the processes of {}", self.unit),
             on: None,
+            engine: None,
             needs: format!(
                 "[ \"{main}\" -gt 0 ] 2>/dev/null || {{ echo {unit} 'does not run' >&2; exit 1; }}"
             ),

@@ -69,6 +69,21 @@ fn act(value: Value) -> Result<Act, FaultError> {
 #[case::a_secret_above_that_is_kept(json!({ "keep": { "secret": "../sys/seal" } }))]
 #[case::two_that_are_kept(json!({ "keep": { "path": "/opt/gbo/a", "secret": "gbo/tables" } }))]
 #[case::a_commit_without_a_word(json!({ "git": { "path": "/opt/gbo/work", "commit": " " } }))]
+#[case::the_disk_of_the_instance(json!({ "instance": { "device": "root", "remove": true } }))]
+#[case::a_device_that_is_an_option(json!({ "instance": { "device": "--force", "remove": true } }))]
+#[case::a_device_that_stays(json!({ "instance": { "device": "eth0", "remove": false } }))]
+#[case::a_device_of_which_nothing_is_said(json!({ "instance": { "device": "eth0" } }))]
+#[case::both_of_a_device(json!({ "instance": { "device": "eth0", "set": { "ipv4.address": null }, "remove": true } }))]
+#[case::nothing_set(json!({ "instance": { "device": "eth0", "set": {} } }))]
+#[case::a_key_that_could_hurt(json!({ "instance": { "device": "eth0", "set": { "parent": "br1" } } }))]
+#[case::an_address_that_is_none(json!({ "instance": { "device": "eth0", "set": { "ipv4.address": "none" } } }))]
+#[case::an_address_of_the_other_family(json!({ "instance": { "device": "eth0", "set": { "ipv4.address": "fd00::1" } } }))]
+#[case::a_right_of_the_instance(json!({ "instance": { "config": "security.privileged", "value": "true" } }))]
+#[case::a_setting_of_lxc(json!({ "instance": { "config": "raw.lxc", "value": "" } }))]
+#[case::a_setting_without_a_value(json!({ "instance": { "config": "boot.autostart" } }))]
+#[case::a_value_that_it_cannot_have(json!({ "instance": { "config": "boot.autostart", "value": "maybe" } }))]
+#[case::no_memory(json!({ "instance": { "config": "limits.memory", "value": "1MiB" } }))]
+#[case::a_setting_of_a_device(json!({ "instance": { "device": "eth0", "config": "limits.memory", "value": null } }))]
 fn a_mistake_of_the_suite_is_unreadable(#[case] value: Value) {
     let error = act(value.clone());
     assert!(
@@ -95,6 +110,9 @@ fn a_mistake_of_the_suite_is_unreadable(#[case] value: Value) {
 #[case::certificate(json!({ "certificate": { "path": "/opt/gbo/conf/vault/vault.crt", "key": "/opt/gbo/conf/vault/vault.key", "becomes": "other-name" } }))]
 #[case::binary(json!({ "binary": { "path": "/opt/gbo/bin/botui", "becomes": "newer-glibc" } }))]
 #[case::git(json!({ "git": { "path": "/opt/gbo/work", "dirty": true } }))]
+#[case::instance_set(json!({ "instance": { "device": "eth0", "set": { "ipv4.address": null, "ipv6.address": "fd00::9" } } }))]
+#[case::instance_remove(json!({ "instance": { "remove": true, "device": "eth0" } }))]
+#[case::instance_config(json!({ "instance": { "config": "limits.memory", "value": "512MiB" } }))]
 fn an_act_is_texts_for_sh_that_sh_can_read(#[case] value: Value) {
     let act = act(value.clone()).unwrap();
     for text in [
@@ -116,13 +134,15 @@ fn an_act_is_texts_for_sh_that_sh_can_read(#[case] value: Value) {
         .as_object()
         .unwrap()
         .keys()
-        .next()
+        .find(|field| *field != "device")
         .unwrap()
         .clone();
+    let engine = act.engine.as_ref();
+    let engine = engine.map_or_else(String::new, |change| format!("\nengine: {change:?}"));
     insta::assert_snapshot!(
         format!("{name}-{kind}"),
         format!(
-            "{}\non: {}\n\n# needs\n{}\n\n# state\n{}\n\n# keep\n{}\n\n# inject\n{}\n\n# effect\n{}\n\n# restore\n{}\n",
+            "{}\non: {}{engine}\n\n# needs\n{}\n\n# state\n{}\n\n# keep\n{}\n\n# inject\n{}\n\n# effect\n{}\n\n# restore\n{}\n",
             act.words,
             act.on.as_deref().unwrap_or("the scenario's node"),
             act.needs,

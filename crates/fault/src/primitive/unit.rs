@@ -147,6 +147,7 @@ impl Unit {
         Ok(Act {
             words: format!("{words} {}", self.name),
             on: None,
+            engine: None,
             needs,
             state,
             keep,

@@ -162,6 +162,7 @@ fn on_vault(words: String, more: [&str; 5]) -> Act {
     Act {
         words,
         on: Some("vault".to_owned()),
+        engine: None,
         needs: format!(
             "{all}[ -s \"$init\" ] || {{ echo 'the keys of Vault are not there' >&2; exit 1; }}\n\
              [ \"$(status)\" = false ] || {{ echo 'Vault does not answer unsealed' >&2; exit 1; }}\n{needs}"
@@ -260,6 +261,7 @@ fn token(words: &str, body: &str, then: &str, effect: &str) -> Act {
     Act {
         words: words.to_owned(),
         on: Some("system".to_owned()),
+        engine: None,
         needs: format!(
             "{all}[ -s \"$env\" ] && [ -n \"$(of VAULT_TOKEN)\" ] || {{ echo \"$env has no token\" >&2; exit 1; }}\n\
              api GET auth/token/lookup-self >/dev/null || {{ echo 'Vault does not take the token of root' >&2; exit 1; }}"

@@ -6,7 +6,7 @@ use runproof_model::{Reason, ReasonKind};
 use runproof_site::engine::{Engine, Verb};
 use serde_json::{Map, Value, json};
 
-use super::{Found, LAB, Launch, NONCE, ROLE};
+use super::{Described, Found, LAB, Launch, NONCE, ROLE};
 
 /// How long a question may take.
 const ASK: Duration = Duration::from_secs(20);
@@ -14,6 +14,9 @@ const ASK: Duration = Duration::from_secs(20);
 const WAIT: u64 = 15;
 /// How many times.
 const WAITS: u32 = 20;
+/// How long an instance may be changed by the daemon before it is described.
+const IDLE_TRIES: u32 = 240;
+const IDLE_PAUSE: Duration = Duration::from_millis(250);
 
 /// The fingerprint of the daemon's certificate.
 pub(super) async fn daemon(engine: &Engine) -> Result<String, Reason> {
@@ -61,24 +64,68 @@ pub(super) async fn launch(engine: &Engine, launch: &Launch<'_>) -> Result<Strin
 pub(super) async fn find(engine: &Engine) -> Result<Vec<Found>, Reason> {
     let answer = get(engine, "/1.0/instances?recursion=2").await?;
     let all = answer.as_array().map(Vec::as_slice).unwrap_or_default();
-    Ok(all
-        .iter()
-        .filter_map(|one| {
-            let label = |name: &str| {
-                let found = one.get("config")?.get(format!("user.{name}"))?;
-                found.as_str().map(str::to_owned)
-            };
-            Some(Found {
-                lab: label(LAB)?,
-                name: text(one, "/name")?,
-                id: text(one, "/config/volatile.uuid").unwrap_or_default(),
-                role: label(ROLE).unwrap_or_default(),
-                nonce: label(NONCE).unwrap_or_default(),
-                running: text(one, "/status").as_deref() == Some("Running"),
-                memory: one.pointer("/state/memory/usage").and_then(Value::as_u64),
-            })
-        })
-        .collect())
+    Ok(all.iter().filter_map(found).collect())
+}
+
+/// An instance of a lab, as the daemon describes it.
+fn found(one: &Value) -> Option<Found> {
+    let label = |name: &str| {
+        let found = one.get("config")?.get(format!("user.{name}"))?;
+        found.as_str().map(str::to_owned)
+    };
+    Some(Found {
+        lab: label(LAB)?,
+        name: text(one, "/name")?,
+        id: text(one, "/config/volatile.uuid").unwrap_or_default(),
+        role: label(ROLE).unwrap_or_default(),
+        nonce: label(NONCE).unwrap_or_default(),
+        running: text(one, "/status").as_deref() == Some("Running"),
+        memory: one.pointer("/state/memory/usage").and_then(Value::as_u64),
+    })
+}
+
+/// An instance of a lab with all that the daemon knows of it, once it is not at work on it any more.
+pub(super) async fn describe(engine: &Engine, name: &str) -> Result<Described, Reason> {
+    for _ in 0..IDLE_TRIES {
+        if !at_work(engine, name).await? {
+            let path = in_project(engine, &format!("/1.0/instances/{name}"));
+            let (mut answer, version) = engine.versioned(&path, ASK).await?;
+            let instance = answer.get_mut("metadata").map(Value::take);
+            let instance = instance.unwrap_or_default();
+            let mut profiles = Vec::new();
+            let names = instance.get("profiles").and_then(Value::as_array);
+            for profile in names.into_iter().flatten().filter_map(Value::as_str) {
+                profiles.push(get(engine, &format!("/1.0/profiles/{profile}")).await?);
+            }
+            return Ok(Described {
+                found: found(&instance),
+                instance,
+                profiles,
+                version,
+            });
+        }
+        tokio::time::sleep(IDLE_PAUSE).await;
+    }
+    Err(Reason::new(
+        ReasonKind::Timeout,
+        "the engine's work on it does not end",
+    ))
+}
+
+/// Replaces what the daemon knows of an instance; nothing is done when it is not the version that
+/// was described any more.
+pub(super) async fn replace(
+    engine: &Engine,
+    name: &str,
+    body: &Value,
+    version: &str,
+) -> Result<(), Reason> {
+    let path = in_project(engine, &format!("/1.0/instances/{name}"));
+    match engine.replace(&path, body, version, ASK).await {
+        Ok(answer) => ended(engine, &answer).await,
+        Err(reason) if reason.detail.contains("ETag doesn't match") => Ok(()),
+        Err(reason) => Err(reason),
+    }
 }
 
 /// Stops an instance and removes it. One that the daemon is still making refuses until it is made.
@@ -108,12 +155,23 @@ pub(super) async fn remove(engine: &Engine, name: &str) -> Result<(), Reason> {
 
 /// Whether an operation on an instance of that name is under way.
 pub(super) async fn making(engine: &Engine, name: &str) -> bool {
-    let Ok(answer) = get(engine, "/1.0/operations?recursion=1").await else {
-        return false;
-    };
+    let answer = get(engine, "/1.0/operations?recursion=1").await;
+    answer.is_ok_and(|answer| under_way(&answer, name).next().is_some())
+}
+
+/// Whether the daemon changes an instance; what somebody runs in it is no change.
+async fn at_work(engine: &Engine, name: &str) -> Result<bool, Reason> {
+    let answer = get(engine, "/1.0/operations?recursion=1").await?;
+    let at_work = under_way(&answer, name)
+        .any(|operation| text(operation, "/class").as_deref() == Some("task"));
+    Ok(at_work)
+}
+
+/// The operations on an instance.
+fn under_way<'a>(answer: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
     let path = format!("/1.0/instances/{name}");
     let running = answer.get("running").and_then(Value::as_array);
-    running.into_iter().flatten().any(|operation| {
+    running.into_iter().flatten().filter(move |operation| {
         let instances = operation
             .pointer("/resources/instances")
             .and_then(Value::as_array);
@@ -169,7 +227,12 @@ async fn act(engine: &Engine, verb: Verb, path: &str, body: Option<&Value>) -> R
     let answer = engine
         .request(verb, &in_project(engine, path), body, ASK)
         .await?;
-    let Some(operation) = text(&answer, "/metadata/id") else {
+    ended(engine, &answer).await
+}
+
+/// The end of what a request began.
+async fn ended(engine: &Engine, answer: &Value) -> Result<(), Reason> {
+    let Some(operation) = text(answer, "/metadata/id") else {
         return Ok(());
     };
     for _ in 0..WAITS {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use runproof_model::site::{Engine as Kind, Reach, Via};
 use runproof_model::{Reason, ReasonKind};
 use runproof_site::engine::{Engine, Said};
+use serde_json::Value;
 
 use crate::error::LabError;
 use crate::name::LabName;
@@ -81,6 +82,19 @@ pub(crate) struct Found {
     pub running: bool,
     /// The memory that it uses, in bytes, when the engine says so.
     pub memory: Option<u64>,
+}
+
+/// An instance with all that its daemon knows of it.
+#[derive(Debug)]
+pub(crate) struct Described {
+    /// Who it is; none when it is no lab's.
+    pub found: Option<Found>,
+    /// What is said of it.
+    pub instance: Value,
+    /// What is said of its profiles.
+    pub profiles: Vec<Value>,
+    /// The version of all this.
+    pub version: String,
 }
 
 impl Place {
@@ -227,6 +241,26 @@ impl Place {
             return Ok(());
         }
         incus::pin(&self.0, instance, address).await
+    }
+
+    /// What the daemon knows of an instance. Docker keeps no devices and settings that could be changed.
+    pub async fn describe(&self, instance: &str) -> Result<Described, Reason> {
+        self.has_parts()?;
+        incus::describe(&self.0, instance).await
+    }
+
+    /// Replaces that, if it is still the version that was described.
+    pub async fn replace(&self, instance: &str, body: &Value, version: &str) -> Result<(), Reason> {
+        self.has_parts()?;
+        incus::replace(&self.0, instance, body, version).await
+    }
+
+    fn has_parts(&self) -> Result<(), Reason> {
+        if self.is_docker() {
+            let why = "Docker has no devices and settings of an instance as Incus has";
+            return Err(Reason::new(ReasonKind::Failed, why));
+        }
+        Ok(())
     }
 
     /// Runs a script as root in a node.

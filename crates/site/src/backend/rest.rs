@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::header::{ETAG, IF_MATCH};
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use runproof_model::ReasonKind;
@@ -80,7 +81,21 @@ impl Rest {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Value, Trouble> {
-        tokio::time::timeout(time, self.answer(method, path, body))
+        let answer = self.versioned(time, method, path, body, None).await?;
+        Ok(answer.0)
+    }
+
+    /// The same with the version (`ETag`) of what was answered. Where `only` names a version, what
+    /// has another one by now is left alone, and that is an error.
+    pub async fn versioned(
+        &self,
+        time: Duration,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        only: Option<&str>,
+    ) -> Result<(Value, Option<String>), Trouble> {
+        tokio::time::timeout(time, self.answer(method, path, body, only))
             .await
             .unwrap_or_else(|_| {
                 Err(Trouble::new(
@@ -95,18 +110,23 @@ impl Rest {
         method: Method,
         path: &str,
         body: Option<&Value>,
-    ) -> Result<Value, Trouble> {
+        only: Option<&str>,
+    ) -> Result<(Value, Option<String>), Trouble> {
         let stream = self.connect().await?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|error| broken(&error))?;
         let driver = tokio::spawn(connection);
         let bytes = body.map(|body| body.to_string()).unwrap_or_default();
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(path)
             .header("host", "engine")
-            .header("content-type", "application/json")
+            .header("content-type", "application/json");
+        if let Some(version) = only {
+            request = request.header(IF_MATCH, version);
+        }
+        let request = request
             .body(Full::new(Bytes::from(bytes)))
             .map_err(|error| Trouble::new(ReasonKind::Defect, error.to_string()))?;
         let response = sender
@@ -114,6 +134,8 @@ impl Rest {
             .await
             .map_err(|error| broken(&error))?;
         let status = response.status();
+        let version = response.headers().get(ETAG);
+        let version = version.and_then(|version| version.to_str().ok().map(str::to_owned));
         let body = Limited::new(response.into_body(), BODY_CAP)
             .collect()
             .await
@@ -134,7 +156,7 @@ impl Rest {
             Some(_) | None => None,
         };
         if status.is_success() && inner.is_none() {
-            return Ok(envelope);
+            return Ok((envelope, version));
         }
         // Incus and LXD say `error`, Docker `message`.
         let text = ["error", "message"]
