@@ -45,9 +45,10 @@ pub fn header(style: &Style) -> String {
 /// One scenario.
 pub fn row(row: &Row, style: &Style) -> String {
     let mut page = page(style);
-    let role = match role_of(row.outcome) {
-        Role::Plain => Role::Pass,
-        other => other,
+    let role = if row.outcome.is_proven() {
+        Role::Pass
+    } else {
+        role_of(row.outcome)
     };
     let times = row.times.phases().map(|(_, time)| {
         let time = seconds(time);

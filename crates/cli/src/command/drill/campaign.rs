@@ -141,9 +141,10 @@ async fn each(
 fn again(before: Option<Row>, now: Row) -> Row {
     match before {
         Some(before) if before.outcome != now.outcome && now.outcome != Outcome::Interrupted => {
-            let why = match before.outcome {
-                Outcome::Flaky => before.why.unwrap_or_default(),
-                outcome => format!("{outcome} and {}", now.outcome),
+            let why = if before.outcome == Outcome::Flaky {
+                before.why.unwrap_or_default()
+            } else {
+                format!("{} and {}", before.outcome, now.outcome)
             };
             now.end(Outcome::Flaky, why)
         }
