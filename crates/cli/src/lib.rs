@@ -15,6 +15,7 @@ pub mod message;
 pub mod options;
 pub mod panic;
 pub mod progress;
+pub mod scenarios;
 pub mod write;
 
 use runproof_model::ExitCode;

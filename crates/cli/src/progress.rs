@@ -98,10 +98,16 @@ impl Progress {
 
     /// Says something without tearing the spinner.
     pub fn note(&self, words: &str) {
+        if self.mode != Mode::Silent {
+            self.aside(|| message::note(words));
+        }
+    }
+
+    /// Lets somebody write to the terminal without tearing the spinner.
+    pub fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
         match self.mode {
-            Mode::Silent => {}
-            Mode::Plain => message::note(words),
-            Mode::Spinner => self.bar.suspend(|| message::note(words)),
+            Mode::Silent | Mode::Plain => write(),
+            Mode::Spinner => self.bar.suspend(write),
         }
     }
 

@@ -6,8 +6,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use runproof_model::{ExitCode, Proof, Report};
-use runproof_report::{Style, json, junit, proof, terminal};
+use runproof_model::{Campaign, ExitCode, Proof, Report};
+use runproof_report::{Style, drill, json, junit, proof, terminal};
 
 use crate::message;
 use crate::options::{Format, OutputOptions, ProofFormat, ProofOutputOptions};
@@ -50,10 +50,10 @@ pub fn deliver(report: &Report, options: &OutputOptions, style: &Style) -> ExitC
     let files = options.files.iter();
     deliver_as(
         report.exit_code,
-        options.format,
         files.map(|file| (file.format, file.path.as_path())),
-        style,
+        style.verbose,
         |format, style| render(report, format, style),
+        || render(report, options.format, style).and_then(|text| stdout(&text)),
     )
 }
 
@@ -62,19 +62,36 @@ pub fn deliver_proof(proof: &Proof, options: &ProofOutputOptions, style: &Style)
     let files = options.files.iter();
     deliver_as(
         proof.exit_code,
-        options.format,
         files.map(|file| (file.format, file.path.as_path())),
-        style,
+        style.verbose,
         |format, style| render_proof(proof, format, style),
+        || render_proof(proof, options.format, style).and_then(|text| stdout(&text)),
+    )
+}
+
+/// The same for a campaign, a part of which may stand on stdout already: `print` brings the rest.
+pub fn deliver_campaign(
+    campaign: &Campaign,
+    options: &ProofOutputOptions,
+    style: &Style,
+    print: impl FnOnce() -> Result<(), WriteError>,
+) -> ExitCode {
+    let files = options.files.iter();
+    deliver_as(
+        campaign.exit_code,
+        files.map(|file| (file.format, file.path.as_path())),
+        style.verbose,
+        |format, style| render_campaign(campaign, format, style),
+        print,
     )
 }
 
 fn deliver_as<'a, F: Copy + Ord>(
     code: u8,
-    to_stdout: F,
     files: impl Iterator<Item = (F, &'a Path)>,
-    style: &Style,
+    verbose: bool,
     render: impl Fn(F, &Style) -> Result<String, WriteError>,
+    print: impl FnOnce() -> Result<(), WriteError>,
 ) -> ExitCode {
     let mut errors = Vec::new();
     let mut rendered: BTreeMap<F, String> = BTreeMap::new();
@@ -83,14 +100,13 @@ fn deliver_as<'a, F: Copy + Ord>(
         let plain = Style {
             color: false,
             width: 100,
-            verbose: style.verbose,
+            verbose,
         };
         let result = render_once(&mut rendered, format, || render(format, &plain))
             .and_then(|text| replace_file(path, text.as_bytes()));
         errors.extend(result.err());
     }
-    let result = render(to_stdout, style).and_then(|text| stdout(&text));
-    errors.extend(result.err());
+    errors.extend(print().err());
     for error in &errors {
         message::error(&error.to_string());
     }
@@ -164,6 +180,30 @@ fn render_proof(proof: &Proof, format: ProofFormat, style: &Style) -> Result<Str
         ProofFormat::Html => Ok(proof::html::render(proof)),
         ProofFormat::Junit => {
             proof::junit::render(proof).map_err(|cause| defect(cause.to_string()))
+        }
+    }
+}
+
+/// A campaign in one of its formats.
+///
+/// # Errors
+///
+/// When it cannot be made, which is a defect of runproof.
+pub fn render_campaign(
+    campaign: &Campaign,
+    format: ProofFormat,
+    style: &Style,
+) -> Result<String, WriteError> {
+    let defect = |cause: String| WriteError::Render {
+        format: format.as_str(),
+        cause,
+    };
+    match format {
+        ProofFormat::Terminal => Ok(drill::terminal::render(campaign, style)),
+        ProofFormat::Json => json::to_string(campaign).map_err(|cause| defect(cause.to_string())),
+        ProofFormat::Html => Ok(drill::html::render(campaign)),
+        ProofFormat::Junit => {
+            drill::junit::render(campaign).map_err(|cause| defect(cause.to_string()))
         }
     }
 }

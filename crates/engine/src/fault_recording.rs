@@ -1,12 +1,11 @@
 //! Making recordings of faults, and the digests that tell when one is stale.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 use runproof_model::fault_recording::FORMAT;
-use runproof_model::{Evidence, FactRecord, FaultDigests, FaultRecording};
+use runproof_model::{Evidence, FactRecord, FaultDigests, FaultRecording, canonical, text};
 use runproof_suite::{Plan, Scenario};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 /// The digests of a recording: of what the scenario does, of the reference evidence that the
@@ -31,7 +30,7 @@ impl Digests {
             .wanted()
             .iter()
             .map(|wanted| {
-                let query = canonical(&wanted.query).to_string();
+                let query = canonical::text(&wanted.query);
                 (wanted.role.to_string(), wanted.kind, query)
             })
             .collect();
@@ -58,29 +57,7 @@ impl Digests {
 
 /// SHA-256 of a value in canonical form, as 64 hexadecimal digits.
 fn digest(value: &Value) -> String {
-    let bytes = Sha256::digest(canonical(value).to_string());
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Cannot fail: the target is a String.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-/// The value with the keys of its objects sorted, however serde_json was built.
-fn canonical(value: &Value) -> Value {
-    match value {
-        Value::Object(map) => {
-            let mut entries: Vec<(&String, &Value)> = map.iter().collect();
-            entries.sort_by_key(|(key, _)| key.as_str());
-            let sorted = entries
-                .into_iter()
-                .map(|(key, inner)| (key.clone(), canonical(inner)))
-                .collect::<Map<_, _>>();
-            Value::Object(sorted)
-        }
-        Value::Array(items) => items.iter().map(canonical).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
-    }
+    text::hex(&Sha256::digest(canonical::text(value)))
 }
 
 /// What a fault changed: the facts of `red` that `differs` from `baseline` for another reason than
@@ -130,7 +107,7 @@ pub fn record_fault(
         .map(|(fact, _)| fact.clone())
         .collect();
     facts.sort_by_cached_key(|fact| {
-        let query = canonical(&fact.query).to_string();
+        let query = canonical::text(&fact.query);
         (fact.role.clone(), fact.kind.clone(), query)
     });
     let nodes: Vec<_> = red

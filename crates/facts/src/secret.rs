@@ -32,11 +32,7 @@ impl Key {
             return "0".repeat(64);
         };
         mac.update(value);
-        mac.finalize()
-            .into_bytes()
-            .iter()
-            .map(|b| format!("{b:02x}"))
-            .collect()
+        runproof_model::text::hex(&mac.finalize().into_bytes())
     }
 }
 

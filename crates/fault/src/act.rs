@@ -51,8 +51,7 @@ impl Act {
 
     /// What identifies the texts, so that a journal of another version is recognised.
     pub(crate) fn digest(text: &str) -> String {
-        let digest = Sha256::digest(text.as_bytes());
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        runproof_model::text::hex(&Sha256::digest(text.as_bytes()))
     }
 }
 

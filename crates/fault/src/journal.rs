@@ -322,7 +322,7 @@ fn events(text: &str) -> Result<(Vec<(u64, Event)>, usize), FaultError> {
 fn sum(seq: u64, event: &Event) -> Result<String, FaultError> {
     let text = serde_json::to_string(event).map_err(|e| FaultError::Journal(e.to_string()))?;
     let digest = Sha256::digest(format!("{seq} {text}"));
-    Ok(digest.iter().take(8).map(|b| format!("{b:02x}")).collect())
+    Ok(runproof_model::text::hex(&digest[..8]))
 }
 
 fn text_of(path: &Path) -> Result<String, FaultError> {

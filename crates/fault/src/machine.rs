@@ -55,5 +55,5 @@ pub(crate) fn now() -> i64 {
 pub(crate) fn random() -> Result<String, FaultError> {
     let mut bytes = [0_u8; 8];
     getrandom::fill(&mut bytes).map_err(|e| FaultError::Journal(e.to_string()))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(runproof_model::text::hex(&bytes))
 }

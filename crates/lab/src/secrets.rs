@@ -103,7 +103,7 @@ impl Secrets {
 pub(crate) fn word(bytes: usize) -> Result<String, LabError> {
     let mut random = Zeroizing::new(vec![0_u8; bytes]);
     getrandom::fill(&mut random).map_err(|e| LabError::machine(format!("no randomness: {e}")))?;
-    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(runproof_model::text::hex(&random))
 }
 
 fn authority() -> Result<(String, String), LabError> {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::exit::ExitCode;
+use crate::outcome::Outcome;
 
 /// The name and version of the contract.
 pub const FORMAT: &str = "runproof.prove/1";
@@ -126,43 +127,11 @@ pub struct MatrixCell {
     /// The invariant's identifier.
     pub id: String,
     /// What became of it.
-    pub cell: Cell,
+    pub cell: Outcome,
     /// Whether it had to turn red.
     pub expected: bool,
     /// Where, and what the invariant said; one line.
     pub detail: String,
-}
-
-/// What became of an invariant under a scenario.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Cell {
-    /// It had to turn red and failed.
-    Caught,
-    /// It had to turn red and did not.
-    Missed,
-    /// It turned red, and nobody declared it.
-    Collateral,
-    /// It could not be established, which nobody declared.
-    Error,
-    /// It turned red as a declared consequence, or because of its cause.
-    Cascade,
-    /// It stayed green, and had to.
-    TrueGreen,
-}
-
-impl Cell {
-    /// In lower case, as JSON has it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Caught => "caught",
-            Self::Missed => "missed",
-            Self::Collateral => "collateral",
-            Self::Error => "error",
-            Self::Cascade => "cascade",
-            Self::TrueGreen => "true-green",
-        }
-    }
 }
 
 /// An invariant, against every scenario and every mutant.
@@ -223,7 +192,7 @@ impl Proof {
     /// a recording nor a mutant, nothing was checked.
     #[must_use]
     pub fn settle(mut self, strict: bool) -> Self {
-        let cells = |cell: Cell| {
+        let cells = |cell: Outcome| {
             let rows = self.scenarios.iter().flat_map(|row| &row.cells);
             rows.filter(|one| one.cell == cell).count()
         };
@@ -242,11 +211,11 @@ impl Proof {
             recorded: states(ScenarioState::Recorded),
             unproven: states(ScenarioState::Unproven),
             stale: states(ScenarioState::Stale),
-            caught: cells(Cell::Caught),
-            missed: cells(Cell::Missed),
-            collateral: cells(Cell::Collateral),
-            error: cells(Cell::Error),
-            cascade: cells(Cell::Cascade),
+            caught: cells(Outcome::Caught),
+            missed: cells(Outcome::Missed),
+            collateral: cells(Outcome::Collateral),
+            error: cells(Outcome::Error),
+            cascade: cells(Outcome::Cascade),
             true_green: self.scenarios.iter().map(|row| row.true_green).sum(),
             invariants: standings(Standing::Holds),
             defects: standings(Standing::Defect),
@@ -265,7 +234,7 @@ impl Proof {
         let rows = || self.scenarios.iter().flat_map(|row| &row.cells);
         let expected = rows().filter(|one| one.expected).count();
         let unexplained = rows()
-            .filter(|one| !one.expected && matches!(one.cell, Cell::Collateral | Cell::Error))
+            .filter(|one| !one.expected && matches!(one.cell, Outcome::Collateral | Outcome::Error))
             .count();
         let allowed = counts.caught + counts.cascade;
         self.recall = part(counts.caught, expected);
@@ -299,7 +268,7 @@ mod tests {
     use super::*;
     use rstest::rstest;
 
-    fn proof(state: ScenarioState, cells: &[(Cell, bool)], mutants: usize) -> Proof {
+    fn proof(state: ScenarioState, cells: &[(Outcome, bool)], mutants: usize) -> Proof {
         let cells = cells
             .iter()
             .map(|(cell, expected)| MatrixCell {
@@ -343,17 +312,17 @@ mod tests {
     }
 
     #[rstest]
-    #[case::caught(ScenarioState::Recorded, &[(Cell::Caught, true)], false, ExitCode::Conforms)]
-    #[case::with_a_consequence(ScenarioState::Recorded, &[(Cell::Caught, true), (Cell::Cascade, false)], false, ExitCode::Conforms)]
-    #[case::missed(ScenarioState::Recorded, &[(Cell::Missed, true)], false, ExitCode::Fails)]
-    #[case::an_error_is_no_catch(ScenarioState::Recorded, &[(Cell::Error, true)], false, ExitCode::Fails)]
-    #[case::collateral(ScenarioState::Recorded, &[(Cell::Caught, true), (Cell::Collateral, false)], false, ExitCode::Fails)]
+    #[case::caught(ScenarioState::Recorded, &[(Outcome::Caught, true)], false, ExitCode::Conforms)]
+    #[case::with_a_consequence(ScenarioState::Recorded, &[(Outcome::Caught, true), (Outcome::Cascade, false)], false, ExitCode::Conforms)]
+    #[case::missed(ScenarioState::Recorded, &[(Outcome::Missed, true)], false, ExitCode::Fails)]
+    #[case::an_error_is_no_catch(ScenarioState::Recorded, &[(Outcome::Error, true)], false, ExitCode::Fails)]
+    #[case::collateral(ScenarioState::Recorded, &[(Outcome::Caught, true), (Outcome::Collateral, false)], false, ExitCode::Fails)]
     #[case::stale(ScenarioState::Stale, &[], false, ExitCode::Fails)]
     #[case::unproven(ScenarioState::Unproven, &[], false, ExitCode::Conforms)]
     #[case::unproven_and_strict(ScenarioState::Unproven, &[], true, ExitCode::Fails)]
     fn the_exit_code_follows_the_cells(
         #[case] state: ScenarioState,
-        #[case] cells: &[(Cell, bool)],
+        #[case] cells: &[(Outcome, bool)],
         #[case] strict: bool,
         #[case] code: ExitCode,
     ) {
@@ -370,12 +339,12 @@ mod tests {
     #[test]
     fn recall_counts_what_had_to_turn_red_and_precision_what_did() {
         let cells = [
-            (Cell::Caught, true),
-            (Cell::Caught, true),
-            (Cell::Missed, true),
-            (Cell::Error, true),
-            (Cell::Cascade, false),
-            (Cell::Collateral, false),
+            (Outcome::Caught, true),
+            (Outcome::Caught, true),
+            (Outcome::Missed, true),
+            (Outcome::Error, true),
+            (Outcome::Cascade, false),
+            (Outcome::Collateral, false),
         ];
         let settled = proof(ScenarioState::Recorded, &cells, 1).settle(false);
         assert_eq!(settled.recall, Some(0.5));

@@ -49,10 +49,20 @@ pub fn block(input: &str, max: usize) -> String {
     out
 }
 
+/// Bytes as hexadecimal digits, two lower-case ones each.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_byte_is_two_digits() {
+        assert_eq!(hex(&[0, 0x0a, 0xff]), "000aff");
+    }
 
     proptest! {
         #[test]

@@ -6,6 +6,8 @@
 mod clean;
 pub mod diagnosis;
 pub mod diagnostics;
+pub mod drill;
+mod html;
 pub mod json;
 pub mod junit;
 mod paint;

@@ -1,6 +1,7 @@
 //! Colour, as emphasis only: every line says the same without it.
 
 use anstyle::{AnsiColor, Color, Style};
+use runproof_model::Outcome;
 
 /// What a piece of text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +14,25 @@ pub(crate) enum Role {
     Error,
     Waived,
     Command,
+}
+
+/// What an outcome is: red where a check or a document is wrong, yellow where nothing was seen.
+pub(crate) fn role_of(outcome: Outcome) -> Role {
+    match outcome {
+        Outcome::Caught | Outcome::Cascade | Outcome::TrueGreen => Role::Plain,
+        Outcome::Missed
+        | Outcome::Collateral
+        | Outcome::FixFailed
+        | Outcome::FixUnneeded
+        | Outcome::NotRestored
+        | Outcome::Flaky => Role::Fail,
+        Outcome::Error
+        | Outcome::Refused
+        | Outcome::Unviable
+        | Outcome::NoBaseline
+        | Outcome::Unreadable
+        | Outcome::Interrupted => Role::Error,
+    }
 }
 
 /// Whether to colour.

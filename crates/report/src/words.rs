@@ -17,7 +17,7 @@ pub fn exit_of(report: &Report) -> &'static str {
 }
 
 /// What an exit code means, in a few words.
-fn exit_meaning(code: u8) -> &'static str {
+pub(crate) fn exit_meaning(code: u8) -> &'static str {
     match code {
         0 => "all that gates holds",
         1 => "a gated finding fails",

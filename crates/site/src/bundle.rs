@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use runproof_facts::registry::Wanted;
 use runproof_model::site::{Engine, NodeRef};
-use runproof_model::{Evidence, FactRecord, Reason, ReasonKind, Role, Site, evidence};
+use runproof_model::{Evidence, FactRecord, Reason, ReasonKind, Role, Site, canonical, evidence};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -220,7 +220,7 @@ fn twice(evidence: &Evidence) -> Option<String> {
         let mut seen = HashSet::new();
         let mut facts = round.facts.iter();
         facts
-            .find(|fact| !seen.insert((&fact.role, &fact.kind, canonical(&fact.query))))
+            .find(|fact| !seen.insert((&fact.role, &fact.kind, canonical::text(&fact.query))))
             .map(|fact| format!("{} of {}", fact.kind, fact.role))
     })
 }
@@ -253,7 +253,7 @@ impl<'a> Replay<'a> {
             facts
                 .map(|fact| {
                     (
-                        (&fact.role, fact.kind.as_str(), canonical(&fact.query)),
+                        (&fact.role, fact.kind.as_str(), canonical::text(&fact.query)),
                         fact,
                     )
                 })
@@ -277,7 +277,7 @@ impl<'a> Replay<'a> {
         let facts = wanted
             .iter()
             .map(|one| {
-                let identity = (&one.role, one.kind, canonical(&one.query));
+                let identity = (&one.role, one.kind, canonical::text(&one.query));
                 let found = self.rounds[..until]
                     .iter()
                     .rev()
@@ -299,41 +299,6 @@ impl<'a> Replay<'a> {
         Gathered {
             nodes: self.evidence.nodes.clone(),
             facts,
-        }
-    }
-}
-
-/// One text for equal queries, whatever the order of their keys.
-fn canonical(query: &Value) -> String {
-    let mut text = String::new();
-    write_canonical(query, &mut text);
-    text
-}
-
-/// The depth is bounded: `serde_json` reads no more than 128 levels.
-fn write_canonical(value: &Value, text: &mut String) {
-    match value {
-        Value::Object(map) => {
-            let sorted: BTreeMap<&String, &Value> = map.iter().collect();
-            text.push('{');
-            for (key, value) in sorted {
-                text.push_str(&Value::from(key.as_str()).to_string());
-                text.push(':');
-                write_canonical(value, text);
-                text.push(',');
-            }
-            text.push('}');
-        }
-        Value::Array(values) => {
-            text.push('[');
-            for value in values {
-                write_canonical(value, text);
-                text.push(',');
-            }
-            text.push(']');
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            text.push_str(&value.to_string());
         }
     }
 }

@@ -13,5 +13,5 @@ pub(crate) fn word() -> Result<String, Trouble> {
             format!("no randomness: {error}"),
         ))
     })?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(runproof_model::text::hex(&bytes))
 }

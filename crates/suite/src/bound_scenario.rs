@@ -1,14 +1,12 @@
 //! A scenario as a site has it: its templates resolved.
 
-use std::collections::BTreeMap;
-
 use runproof_model::Site;
 use runproof_model::site::NodeRef;
 use serde_json::Value;
 
-use crate::input::{Input, given};
+use crate::input::given;
 use crate::library::Library;
-use crate::query::resolve;
+use crate::query::{Unresolved, resolve};
 use crate::scenario::Scenario;
 use crate::suite::Suite;
 use crate::template::{Braces, Names};
@@ -59,36 +57,32 @@ pub fn scenarios(library: &Library, site: &Site) -> (Vec<BoundScenario>, Vec<(St
         let (true, Some(role)) = (applies, role) else {
             continue;
         };
-        match bind(suite, scenario, &role.value, site, &parameters) {
+        let declared = suite.inputs.iter();
+        let declared = declared.map(|(name, input)| (name.as_str(), input));
+        let (inputs, _) = given(declared, &site.inputs);
+        let names = Names {
+            profile_name: &site.profile,
+            profile: &parameters,
+            inputs: &inputs,
+            site: &site.site,
+            item: None,
+        };
+        match bind(suite, scenario, &role.value, &names) {
             Ok(one) => bound.push(one),
-            Err(why) => failed.push((scenario.id.value.clone(), why)),
+            Err((_, error)) => failed.push((scenario.id.value.clone(), error.message)),
         }
     }
     (bound, failed)
 }
 
-fn bind(
+/// A scenario on the node of a role, its templates resolved.
+pub(crate) fn bind(
     suite: &Suite,
     scenario: &Scenario,
     role: &str,
-    site: &Site,
-    parameters: &Value,
-) -> Result<BoundScenario, String> {
-    let declared: BTreeMap<&str, &Input> = suite
-        .inputs
-        .iter()
-        .map(|(name, input)| (name.as_str(), input))
-        .collect();
-    let (inputs, _) = given(declared.iter().map(|(n, i)| (*n, *i)), &site.inputs);
-    let names = Names {
-        profile_name: &site.profile,
-        profile: parameters,
-        inputs: &inputs,
-        site: &site.site,
-        item: None,
-    };
-    let value =
-        |node: &Node| resolve(node, &names, Braces::Strict).map_err(|(_, error)| error.message);
+    names: &Names<'_>,
+) -> Result<BoundScenario, Unresolved> {
+    let value = |node: &Node| resolve(node, names, Braces::Strict);
     Ok(BoundScenario {
         id: scenario.id.value.clone(),
         title: scenario.title.clone(),

@@ -44,6 +44,7 @@ pub use expression::Expression;
 pub use facts::Facts;
 pub use invariant::Invariant;
 pub use library::{Library, LoadedProfile, LoadedSuite, SourceFile};
+pub use lint::{TriedScenario, tried};
 pub use plan::{Bound, Item, Plan, Settled, Unsettled};
 pub use query::Query;
 pub use scenario::Scenario;

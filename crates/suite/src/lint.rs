@@ -10,7 +10,13 @@ use crate::expr::{ExprError, Scope, Type};
 use crate::expression::Expression;
 use crate::invariant::{ALL, Invariant, MAX_ITEMS};
 use crate::library::{Library, LoadedSuite, SourceFile};
+use crate::query::Unresolved;
 use crate::template::{Braces, Names};
+use crate::yaml::NodeKind;
+
+mod scenario;
+
+pub use scenario::{TriedScenario, tried};
 
 impl Library {
     /// Everything that does not fit: names of profiles, roles, sources,
@@ -134,15 +140,7 @@ impl<'a> Lint<'a> {
         let file = loaded.file.name.as_str();
         let suite = &loaded.suite;
         for scenario in &suite.scenarios {
-            for role in &scenario.on.0 {
-                self.role(file, role, role.place);
-            }
-            for id in scenario.turns_red.iter().chain(&scenario.cascades) {
-                self.known_id(file, id, id.place);
-            }
-            for source in &scenario.sources {
-                self.source(file, source, source.place);
-            }
+            self.scenario(loaded, scenario);
         }
         for invariant in &suite.invariants {
             self.names(file, invariant);
@@ -342,20 +340,7 @@ impl<'a> Lint<'a> {
             };
             let mut r#type = Type::Any;
             match query.resolve(&names) {
-                Err((node, error)) => {
-                    let place = match &node.kind {
-                        crate::yaml::NodeKind::Text(value) => {
-                            crate::yaml::inside(text, node.place, value, error.offset)
-                        }
-                        crate::yaml::NodeKind::Null
-                        | crate::yaml::NodeKind::Bool(_)
-                        | crate::yaml::NodeKind::Int(_)
-                        | crate::yaml::NodeKind::Float(_)
-                        | crate::yaml::NodeKind::List(_)
-                        | crate::yaml::NodeKind::Map(_) => node.place,
-                    };
-                    self.say(file, place, error.message, error.help);
-                }
+                Err(unresolved) => self.unresolved(loaded, unresolved),
                 Ok(resolved) => match kind.probe(&resolved) {
                     Err(error) => {
                         let unknown = query.unknown_options(kind);
@@ -383,6 +368,22 @@ impl<'a> Lint<'a> {
                 self.say(file, place, error.message, error.help);
             }
         }
+    }
+
+    /// A template that has no value, at its place in the text.
+    fn unresolved(&mut self, loaded: &LoadedSuite, (node, error): Unresolved) {
+        let place = match &node.kind {
+            NodeKind::Text(value) => {
+                crate::yaml::inside(&loaded.file.text, node.place, value, error.offset)
+            }
+            NodeKind::Null
+            | NodeKind::Bool(_)
+            | NodeKind::Int(_)
+            | NodeKind::Float(_)
+            | NodeKind::List(_)
+            | NodeKind::Map(_) => node.place,
+        };
+        self.say(&loaded.file.name, place, error.message, error.help);
     }
 
     fn expression(

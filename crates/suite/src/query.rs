@@ -11,6 +11,9 @@ use crate::diagnostic::{Diagnostic, Place, did_you_mean};
 use crate::template::{Braces, Names, TemplateError, names_in};
 use crate::yaml::{Node, NodeKind};
 
+/// A template without a value, and the node that it is in.
+pub(crate) type Unresolved = (Node, TemplateError);
+
 /// `{ <kind>: <main argument>, <option>: …, on: <role> }`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Query {
@@ -93,7 +96,7 @@ impl Query {
     }
 
     /// The query with its templates resolved, as the kind reads it.
-    pub(crate) fn resolve(&self, names: &Names<'_>) -> Result<Value, (Node, TemplateError)> {
+    pub(crate) fn resolve(&self, names: &Names<'_>) -> Result<Value, Unresolved> {
         let mut query = Map::new();
         for (key, value) in self.node.entries().unwrap_or_default() {
             if key.name != "on" {
@@ -167,11 +170,7 @@ fn collect<'a>(node: &'a Node, names: &mut Vec<&'a str>) {
 
 /// A node as JSON, templates resolved. A list inside a list that stands there
 /// as a template of its own is laid flat: `[VAULT_ADDR, "{profile.more_keys}"]`.
-pub(crate) fn resolve(
-    node: &Node,
-    names: &Names<'_>,
-    braces: Braces,
-) -> Result<Value, (Node, TemplateError)> {
+pub(crate) fn resolve(node: &Node, names: &Names<'_>, braces: Braces) -> Result<Value, Unresolved> {
     Ok(match &node.kind {
         NodeKind::Text(text) => names
             .resolve(text, braces)

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::load::{self, LoadError};
 use crate::options::{DisplayOptions, TargetOptions, TextFormat};
-use crate::{message, write};
+use crate::{message, scenarios, write};
 
 /// Said by `--help`, not by `-h`.
 pub(super) const ABOUT: &str = "\
@@ -16,6 +16,9 @@ Check suites, profiles and site files without running anything.
 Every field that an expression touches is looked up in the schema of its fact,
 for every profile. Unknown fields, facts, roles, sources and parameters, and
 keys given twice, are errors with file, line, column and a suggestion.
+
+Every scenario is tried as a site of each of its profiles would have it: its
+fault and its fix have to be readable, and what it turns red has to be there.
 
 A folder without sources.yaml or conflicts.yaml is held against the built-in
 ledger. An invariant names the places where it is documented; only where every
@@ -98,6 +101,8 @@ fn mistakes(args: &LintArgs) -> Result<Vec<Diagnostic>, LoadError> {
             }
         }
     };
+    mistakes.extend(scenarios::mistakes(&library));
+    mistakes.sort();
     if args.target.site.is_some() {
         match load::target(&args.target, &library) {
             Ok(_) => {}

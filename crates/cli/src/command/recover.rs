@@ -121,6 +121,11 @@ fn say(lab: &LabName, healed: &Healed) {
 /// Says a failure; the exit code to leave with.
 pub(super) fn failed(error: &FaultError) -> ExitCode {
     message::error(&error.to_string());
+    code(error)
+}
+
+/// The exit code that stands for a failure.
+pub(super) fn code(error: &FaultError) -> ExitCode {
     match error {
         FaultError::Unreadable(_) | FaultError::Refused(_) => ExitCode::Usage,
         FaultError::Unviable(_)

@@ -10,7 +10,7 @@ use super::lab::lab_name;
 use super::{diagnose, drill, lab};
 use crate::load;
 use crate::message;
-use crate::options::{DisplayOptions, SuiteOptions};
+use crate::options::{DisplayOptions, ProofOutputOptions, SuiteOptions};
 
 /// Said by `--help`, not by `-h`.
 pub(super) const ABOUT: &str = "\
@@ -78,7 +78,7 @@ pub fn run(args: &ReproduceArgs, display: &DisplayOptions) -> ExitCode {
         no_fix: true,
         record: None,
         reference: None,
-        format: crate::options::TextFormat::Terminal,
+        output: ProofOutputOptions::default(),
     };
     drill::run(&held, display)
 }

@@ -1,4 +1,4 @@
-//! `--format`, `--output` of `prove`: the formats of a report, and a page.
+//! `--format`, `--output` of `prove` and `drill`: the formats of a report, and a page.
 
 use std::path::{Path, PathBuf};
 
@@ -7,13 +7,13 @@ use clap::{Args, ValueEnum};
 use super::output::no_file_twice;
 use crate::cli::UsageError;
 
-/// The formats of a proof.
+/// The formats of a proof, by recordings or on a lab.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum ProofFormat {
     /// For people
     #[default]
     Terminal,
-    /// For programs: runproof.prove/1
+    /// For programs: runproof.prove/1, runproof.drill/1
     Json,
     /// For people, with the whole matrix on one page
     Html,
@@ -37,7 +37,7 @@ impl ProofFormat {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub struct ProofOutputOptions {
-    /// Print the proof on stdout as terminal, json, html or junit
+    /// Print the matrix on stdout as terminal, json, html or junit
     #[arg(
         long,
         value_name = "FORMAT",
@@ -45,7 +45,7 @@ pub struct ProofOutputOptions {
         hide_possible_values = true
     )]
     pub format: ProofFormat,
-    /// Write the proof to FILE too, as html=proof.html; may be repeated
+    /// Write the matrix to FILE too, as html=proof.html; may be repeated
     #[arg(long = "output", value_name = "FORMAT=FILE", value_parser = ProofFile::parse)]
     pub files: Vec<ProofFile>,
 }

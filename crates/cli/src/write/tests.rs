@@ -1,7 +1,7 @@
 //! Outputs, on a real file system.
 
 use super::*;
-use crate::options::OutputFile;
+use crate::options::{OutputFile, ProofFile};
 use rstest::rstest;
 use runproof_model::report::{FORMAT, Summary};
 
@@ -123,4 +123,32 @@ fn a_folder_is_refused() {
 #[case(17, ExitCode::Defect)]
 fn the_exit_code_is_the_reports(#[case] code: u8, #[case] exit: ExitCode) {
     assert_eq!(exit_code(code), exit);
+}
+
+#[test]
+fn a_campaign_goes_to_its_files_whatever_became_of_stdout() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |format, name: &str| ProofFile {
+        format,
+        path: folder.path().join(name),
+    };
+    let options = ProofOutputOptions {
+        format: ProofFormat::Terminal,
+        files: vec![
+            file(ProofFormat::Json, "a.json"),
+            file(ProofFormat::Html, "a.html"),
+            file(ProofFormat::Junit, "a.xml"),
+            file(ProofFormat::Terminal, "a.txt"),
+        ],
+    };
+    let campaign = Campaign::new("lab", vec!["a-scenario".to_owned()]).settle(None);
+    let style = Style::default();
+    let code = deliver_campaign(&campaign, &options, &style, || Ok(()));
+    assert_eq!(code, ExitCode::NothingChecked);
+    let full = || place(Path::new("stdout"), io::ErrorKind::StorageFull.into());
+    let code = deliver_campaign(&campaign, &options, &style, || Err(full()));
+    assert_eq!(code, ExitCode::CannotWrite);
+    assert_eq!(names(folder.path()), ["a.html", "a.json", "a.txt", "a.xml"]);
+    let text = fs::read_to_string(folder.path().join("a.txt")).unwrap();
+    assert_eq!(text, drill::terminal::render(&campaign, &style));
 }

@@ -129,6 +129,45 @@ fn mistakes_of_a_file_and_between_files_are_said_together() {
     }
 }
 
+#[rstest]
+#[case::a_fault("{ remove-file: { path: \"{input.folder}/there\" } }", None)]
+#[case::no_fault("{ remove-fil: { path: /x } }", Some("unknown variant `remove-fil`"))]
+#[case::no_value(
+    "{ remove-file: { path: \"{input.foldr}\" } }",
+    Some("the input `foldr` is not declared")
+)]
+fn a_scenario_that_cannot_be_read_is_a_mistake_at_its_place(
+    #[case] fault: &str,
+    #[case] said: Option<&str>,
+) {
+    let room = Room::new();
+    let suite = room.text("suites/tiny.yaml");
+    let scenario = format!(
+        "scenarios:
+  - id: tiny-lost
+    title: the file is lost
+    on: here
+    fault: {fault}
+    turns-red: [tiny-pass]
+    fix: {{ run: [ \"touch {{input.folder}}/there\" ] }}
+    sources: [production-guide/critical-rules-read-first]
+"
+    );
+    room.write("suites/tiny.yaml", &format!("{suite}{scenario}"));
+    // Without one of its own the suites are held against the built-in ledger.
+    std::fs::remove_file(room.path("suites/sources.yaml")).unwrap();
+    let ran = room.run(&["lint", "--suites", "suites"]);
+    match said {
+        None => assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "no mistakes\n")),
+        Some(said) => {
+            let place = format!("suites/tiny.yaml:{}:", suite.lines().count() + 5);
+            assert_eq!(ran.code, Some(64), "{}", ran.stdout);
+            assert!(ran.stdout.starts_with(&place), "{}", ran.stdout);
+            assert!(ran.stdout.contains(said), "{}", ran.stdout);
+        }
+    }
+}
+
 #[test]
 fn sources_may_be_empty_only_where_the_profile_says_why() {
     let room = Room::new();

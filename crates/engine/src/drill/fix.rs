@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use runproof_fault::{FaultError, Held};
+use runproof_model::drill::{FixProof, Row};
 use runproof_suite::BoundScenario;
 use serde::Deserialize;
 
-use super::row::{FixProof, Row};
 use super::sight::Sight;
 use super::{GREEN_TIME, PAUSE};
 
@@ -28,16 +28,25 @@ impl Fix {
     /// The fix of a scenario.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// When it cannot be read, or says neither how it mends nor why nothing does.
     pub fn read(scenario: &BoundScenario) -> Result<Self, String> {
-        match &scenario.fix {
-            None => Ok(Self {
+        let Some(written) = &scenario.fix else {
+            return Ok(Self {
                 none: Some("nothing is documented".to_owned()),
                 ..Self::default()
-            }),
-            Some(fix) => serde_json::from_value(fix.clone())
-                .map_err(|error| format!("the fix cannot be read: {error}")),
-        }
+            });
+        };
+        let fix: Self = serde_json::from_value(written.clone())
+            .map_err(|error| format!("the fix cannot be read: {error}"))?;
+        let blank = |text: &String| text.trim().is_empty();
+        let wrong = match (&fix.none, fix.run.is_empty()) {
+            (None, true) => "it has neither `run`, the documented commands, nor `none`, the reason",
+            (Some(_), false) => "it has both `run` and `none`",
+            (Some(none), true) if blank(none) => "`none` is empty: it is the reason",
+            (None, false) if fix.run.iter().any(blank) => "a command of `run` is empty",
+            (Some(_), true) | (None, false) => return Ok(fix),
+        };
+        Err(format!("the fix cannot be read: {wrong}"))
     }
 
     /// Runs it, and tells what that proves.
@@ -91,5 +100,55 @@ impl Fix {
         let left = sight.bad(&scenario.cascades).await;
         row.left = left.into_keys().collect();
         Ok(FixProof::Proven)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    fn read(fix: Option<Value>) -> Result<Fix, String> {
+        Fix::read(&BoundScenario {
+            id: "a-scenario".to_owned(),
+            title: String::new(),
+            suite: String::new(),
+            role: "system".to_owned(),
+            fault: json!({ "nothing": {} }),
+            turns_red: Vec::new(),
+            cascades: Vec::new(),
+            fix,
+            sources: Vec::new(),
+        })
+    }
+
+    #[rstest]
+    #[case::commands(json!({ "run": ["systemctl restart ui"], "on": "system" }))]
+    #[case::a_reason(json!({ "none": "no document says how" }))]
+    fn a_fix_says_how_it_mends_or_why_nothing_does(#[case] fix: Value) {
+        assert!(read(Some(fix)).is_ok());
+    }
+
+    #[test]
+    fn a_scenario_without_a_fix_has_nothing_documented() {
+        assert_eq!(
+            read(None).unwrap().none.as_deref(),
+            Some("nothing is documented")
+        );
+    }
+
+    #[rstest]
+    #[case::nothing(json!({}), "neither `run`")]
+    #[case::no_commands(json!({ "run": [] }), "neither `run`")]
+    #[case::only_a_role(json!({ "on": "system" }), "neither `run`")]
+    #[case::both(json!({ "run": ["true"], "none": "why" }), "both `run` and `none`")]
+    #[case::no_reason(json!({ "none": " " }), "`none` is empty")]
+    #[case::no_command(json!({ "run": ["true", ""] }), "a command of `run` is empty")]
+    #[case::unknown(json!({ "runs": ["true"] }), "unknown field `runs`")]
+    #[case::no_list(json!({ "run": "true" }), "invalid type")]
+    fn what_is_no_fix_is_not_read(#[case] fix: Value, #[case] said: &str) {
+        let error = read(Some(fix)).unwrap_err();
+        assert!(error.contains(said), "{error}");
     }
 }

@@ -2,7 +2,7 @@
 //! nothing else, must be mended by the documented fix, and is undone.
 
 mod fix;
-mod row;
+mod judge;
 mod sight;
 
 use std::path::Path;
@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use runproof_fault::{Fault, FaultError, Held, inject};
 use runproof_lab::{LabName, LabSite};
-use runproof_model::Evidence;
+use runproof_model::drill::{FixProof, Row};
+use runproof_model::{Evidence, Outcome};
 use runproof_suite::BoundScenario;
 
 pub use fix::Fix;
-pub use row::{Cell, CellKind, FixProof, Outcome, Row, Times};
 pub use sight::Sight;
 
 /// How long what must turn red may take, and what must turn green again.
@@ -53,6 +53,13 @@ pub struct Drilled {
     pub seen: Option<(Evidence, Evidence)>,
 }
 
+impl Drilled {
+    /// What came of a drill in which nothing was seen.
+    fn unseen(row: Row) -> Self {
+        Self { row, seen: None }
+    }
+}
+
 /// Runs one scenario. The lab is healed first, and whole afterwards unless the fault is held.
 ///
 /// # Errors
@@ -65,21 +72,25 @@ pub async fn drill(
     told: &dyn Told,
 ) -> Result<Drilled, FaultError> {
     let begun = Instant::now();
-    let mut row = Row::new(scenario, sight.standins(scenario));
+    let mut row = judge::blank(scenario, sight.standins(scenario));
     let read = Fault::read(&scenario.fault)
         .map_err(|error| error.to_string())
         .and_then(|fault| Ok((fault, Fix::read(scenario)?)));
     let (fault, fix) = match read {
         Ok(read) => read,
-        Err(why) => return Ok(row.end(Outcome::Unreadable, why).without()),
+        Err(why) => return Ok(Drilled::unseen(row.end(Outcome::Unreadable, why))),
     };
     // What is no lab of ours, or not the nodes that were made, is refused before anything else.
     drop(LabSite::open(lab).await?);
     told.phase(&scenario.id, "baseline");
     let (before, baseline) = sight.green().await;
+    if !baseline.is_empty() && sight.is_cancelled() {
+        let why = "somebody asked to stop before the fault was put in";
+        return Ok(Drilled::unseen(row.end(Outcome::Interrupted, why)));
+    }
     if !baseline.is_empty() {
         let why = format!("the baseline is not green: {}", baseline.join(", "));
-        return Ok(row.end(Outcome::NoBaseline, why).without());
+        return Ok(Drilled::unseen(row.end(Outcome::NoBaseline, why)));
     }
     told.phase(&scenario.id, "injecting");
     let order = runproof_fault::inject::Order {
@@ -93,10 +104,14 @@ pub async fn drill(
     let held = match inject(LabSite::open(lab).await?, order).await {
         Ok(held) => held,
         Err(error @ (FaultError::Refused(_) | FaultError::Unreadable(_))) => {
-            return Ok(row.end(Outcome::Refused, error.to_string()).without());
+            return Ok(Drilled::unseen(
+                row.end(Outcome::Refused, error.to_string()),
+            ));
         }
         Err(error @ FaultError::Unviable(_)) => {
-            return Ok(row.end(Outcome::Unviable, error.to_string()).without());
+            return Ok(Drilled::unseen(
+                row.end(Outcome::Unviable, error.to_string()),
+            ));
         }
         Err(error) => return Err(error),
     };
@@ -165,7 +180,7 @@ async fn phases(
         row.times.red_s = Some(started.elapsed().as_secs_f64());
     }
     let (evidence, findings) = sight.look().await;
-    row.judge(scenario, &findings);
+    judge::judge(row, scenario, &findings);
     if sight.is_cancelled() {
         row.outcome = Outcome::Interrupted;
         return Ok((evidence, Some(held)));

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use runproof_model::proof::{Cell, MatrixCell};
-use runproof_model::{Finding, Verdict};
+use runproof_model::proof::MatrixCell;
+use runproof_model::{Finding, Outcome, Verdict};
 use runproof_suite::Scenario;
 
 /// The cells of one scenario that say something, sorted, and how many invariants stayed green
@@ -42,9 +42,9 @@ pub(super) fn cells(
         };
         if expected {
             cells.push(match (worst(Verdict::Fail), worst(Verdict::Error)) {
-                (Some(fail), _) => cell(Cell::Caught, said(fail)),
-                (None, Some(error)) => cell(Cell::Error, said(error)),
-                (None, None) => cell(Cell::Missed, why_missed(pairs)),
+                (Some(fail), _) => cell(Outcome::Caught, said(fail)),
+                (None, Some(error)) => cell(Outcome::Error, said(error)),
+                (None, None) => cell(Outcome::Missed, why_missed(pairs)),
             });
             continue;
         }
@@ -60,11 +60,11 @@ pub(super) fn cells(
                 .copied()
         };
         if let Some(fail) = unexplained(Verdict::Fail) {
-            cells.push(cell(Cell::Collateral, said(fail)));
+            cells.push(cell(Outcome::Collateral, said(fail)));
         } else if let Some(error) = unexplained(Verdict::Error) {
-            cells.push(cell(Cell::Error, said(error)));
+            cells.push(cell(Outcome::Error, said(error)));
         } else if let Some(new) = red().next() {
-            cells.push(cell(Cell::Cascade, said(new)));
+            cells.push(cell(Outcome::Cascade, said(new)));
         } else if !held.is_empty() {
             true_green += 1;
         }
@@ -72,7 +72,7 @@ pub(super) fn cells(
     for id in must.iter().filter(|id| !by_id.contains_key(**id)) {
         cells.push(MatrixCell {
             id: (*id).to_owned(),
-            cell: Cell::Missed,
+            cell: Outcome::Missed,
             expected: true,
             detail: "this profile does not judge it".to_owned(),
         });

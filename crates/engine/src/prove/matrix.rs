@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use runproof_model::proof::{Cell, ScenarioRow, ScenarioState};
-use runproof_model::{FaultRecording, Finding};
+use runproof_model::proof::{ScenarioRow, ScenarioState};
+use runproof_model::{FaultRecording, Finding, Outcome};
 use runproof_suite::{Facts, Library, Plan, evaluate_facts};
 
 use super::cells::cells;
@@ -98,7 +98,7 @@ pub(super) fn caught_by<'r>(rows: &'r [ScenarioRow], id: &str) -> Vec<(&'r str, 
     rows.iter()
         .filter(|row| {
             let mut cells = row.cells.iter();
-            cells.any(|one| one.id == id && one.cell == Cell::Caught)
+            cells.any(|one| one.id == id && one.cell == Outcome::Caught)
         })
         .map(|row| (row.id.as_str(), row.standin))
         .collect()

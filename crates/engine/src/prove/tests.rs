@@ -1,7 +1,7 @@
 //! Proofs over the reference, with faults that are derived from it.
 
-use runproof_model::ExitCode;
-use runproof_model::proof::{Cell, ScenarioRow, ScenarioState};
+use runproof_model::proof::{ScenarioRow, ScenarioState};
+use runproof_model::{ExitCode, Outcome};
 use serde_json::{Value, json};
 
 use super::*;
@@ -45,7 +45,7 @@ fn row(kit: &Kit, recording: FaultRecording) -> ScenarioRow {
     rows.into_iter().find(|row| row.id == id).unwrap()
 }
 
-fn cell_of(row: &ScenarioRow, id: &str) -> Option<Cell> {
+fn cell_of(row: &ScenarioRow, id: &str) -> Option<Outcome> {
     let mut cells = row.cells.iter();
     cells.find(|one| one.id == id).map(|one| one.cell)
 }
@@ -88,7 +88,7 @@ fn an_invariant_that_had_to_turn_red_and_did_is_caught_and_no_other() {
     assert_eq!(row.state, ScenarioState::Recorded);
     assert_eq!(row.cells.len(), 1, "{:?}", row.cells);
     let cell = &row.cells[0];
-    assert_eq!((cell.cell, cell.expected), (Cell::Caught, true));
+    assert_eq!((cell.cell, cell.expected), (Outcome::Caught, true));
     assert!(cell.detail.starts_with("on system: "), "{}", cell.detail);
     assert!(row.true_green > 150);
 }
@@ -102,17 +102,23 @@ fn a_fault_that_nobody_sees_is_missed_and_what_it_hits_instead_is_collateral() {
     let scenario = kit.scenario("vault-is-sealed");
     recording.digests = crate::fault_digests(scenario, reference, &kit.plan);
     let row = row(&kit, recording);
-    assert_eq!(cell_of(&row, "vault-unsealed-healthy"), Some(Cell::Missed));
+    assert_eq!(
+        cell_of(&row, "vault-unsealed-healthy"),
+        Some(Outcome::Missed)
+    );
     let hit = cell_of(&row, "botui-server-url-localhost");
-    assert_eq!(hit, Some(Cell::Collateral));
+    assert_eq!(hit, Some(Outcome::Collateral));
 }
 
 #[test]
 fn what_follows_from_the_root_is_no_collateral() {
     let kit = kit();
     let row = row(&kit, kit.recording("vault-is-sealed", sealed));
-    assert_eq!(cell_of(&row, "vault-unsealed-healthy"), Some(Cell::Caught));
-    let follows = row.cells.iter().filter(|one| one.cell == Cell::Cascade);
+    assert_eq!(
+        cell_of(&row, "vault-unsealed-healthy"),
+        Some(Outcome::Caught)
+    );
+    let follows = row.cells.iter().filter(|one| one.cell == Outcome::Cascade);
     let follows: Vec<_> = follows.collect();
     assert!(follows.len() > 3, "{:?}", row.cells);
     assert!(follows.iter().all(|one| !one.expected));
@@ -133,10 +139,10 @@ fn an_error_is_no_catch() {
     };
     let row = row(&kit, kit.recording("external-address", unknown));
     let cell = row.cells.iter().find(|one| one.expected).unwrap();
-    assert_eq!(cell.cell, Cell::Error);
+    assert_eq!(cell.cell, Outcome::Error);
     let others = row.cells.iter().filter(|one| !one.expected);
     assert!(others.clone().count() > 0, "others read the unit too");
-    assert!(others.clone().all(|one| one.cell == Cell::Error));
+    assert!(others.clone().all(|one| one.cell == Outcome::Error));
 }
 
 #[test]

@@ -31,6 +31,8 @@ pub(crate) struct Case {
     pub(crate) message: String,
     /// Begins with the message; empty for a pass.
     pub(crate) text: String,
+    /// How long it took, where it has a time of its own.
+    pub(crate) seconds: f64,
 }
 
 /// The cases of a document, and what its reader must know about cuts.
@@ -61,6 +63,7 @@ pub(super) fn plan(report: &Report, nodes: &BTreeMap<&str, &NodeRecord>, limit: 
                 verdict: finding.verdict,
                 message,
                 text,
+                seconds: 0.0,
             }
         })
         .collect();
@@ -89,7 +92,7 @@ pub(super) fn fit(mut cases: Vec<Case>, limit: usize) -> Plan {
 }
 
 /// A case that speaks of the run and not of a node.
-fn own(name: &str, message: String) -> Case {
+pub(crate) fn own(name: &str, message: String) -> Case {
     Case {
         role: String::new(),
         node: "run".to_owned(),
@@ -98,6 +101,7 @@ fn own(name: &str, message: String) -> Case {
         verdict: Verdict::Error,
         text: message.clone(),
         message,
+        seconds: 0.0,
     }
 }
 

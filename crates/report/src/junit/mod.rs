@@ -21,7 +21,7 @@
 //! - It knows no limit. `cases` cuts each text to 8 KiB, and further when the
 //!   document would pass 30 MB; a cut is said in the document.
 //! - It has no time of a whole run, only sums over cases. Facts are gathered
-//!   together, so a finding has no time of its own; all are `0`, and the time of
+//!   together, so a finding has no time of its own; those of findings are `0`, and the time of
 //!   the run stands in `system-out` of each suite.
 
 mod cases;
@@ -33,7 +33,7 @@ use junit_report::{Duration, OffsetDateTime, ReportBuilder, TestCase, TestResult
 use runproof_model::{NodeRecord, Report, Verdict};
 
 use crate::clean;
-pub(crate) use cases::Case;
+pub(crate) use cases::{Case, own};
 
 /// GitLab takes no more than 30 MB.
 const DOCUMENT_LIMIT: usize = 30_000_000;
@@ -71,8 +71,8 @@ fn render_within(report: &Report, limit: usize) -> Result<String, JunitError> {
     write(suites)
 }
 
-/// A document of cases that are no findings: one `testsuite` a [`Case::node`]. Nothing in them
-/// has a time.
+/// A document of cases that are no findings: one `testsuite` a [`Case::node`]. None has a time of
+/// day.
 pub(crate) fn document(
     package: &str,
     mut cases: Vec<Case>,
@@ -161,7 +161,8 @@ fn testcase(case: &Case) -> TestCase {
     };
     TestCase {
         name: case.name.clone(),
-        time: Duration::ZERO,
+        // A time that the document cannot hold is none.
+        time: Duration::checked_seconds_f64(case.seconds.max(0.0)).unwrap_or(Duration::ZERO),
         result,
         classname: Some(case.classname.clone()),
         filepath: None,

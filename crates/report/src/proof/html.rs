@@ -1,43 +1,26 @@
 //! `prove --format html`: the whole matrix on one page, for people.
-//!
-//! The page holds everything it needs, asks for nothing from anywhere, and has no script. All
-//! text is washed and escaped, and a policy in its head forbids the rest.
 
-use runproof_model::Proof;
-use runproof_model::proof::{
-    Cell, InvariantColumn, MatrixCell, ScenarioRow, ScenarioState, Standing,
-};
+use runproof_model::proof::{InvariantColumn, MatrixCell, ScenarioRow, ScenarioState, Standing};
+use runproof_model::{Outcome, Proof};
 
 use super::weak::{cell, exit_meaning, lists, percent, why};
-use crate::clean;
+use crate::html::{exit, facts, page, text};
 
 const STYLE: &str = "\
-:root{color-scheme:light dark}\
-body{font:14px/1.4 system-ui,sans-serif;margin:2rem;max-width:none}\
-table{border-collapse:collapse}th,td{border:1px solid #8886;padding:.15rem .4rem;text-align:left}\
 .m td{text-align:center;min-width:1.2rem;cursor:default}.m thead th{vertical-align:bottom}\
 .m thead th span{writing-mode:vertical-rl;transform:rotate(180deg);white-space:nowrap;font-weight:normal}\
-.m tbody th{font-weight:normal;white-space:nowrap}.m thead{position:sticky;top:0;background:Canvas}\
-.m tr.s th{font-weight:bold;background:#8882}\
-.caught{background:#2a8a3a;color:#fff}.cascade{background:#7aa6d8;color:#000}\
-.missed,.collateral{background:#c4242b;color:#fff}.error{background:#d99a00;color:#000}\
-.true-green{color:#8888}code{white-space:pre-wrap}.bad{color:#c4242b}";
+.m tbody th{font-weight:normal;white-space:nowrap}\
+@media screen{.m thead{position:sticky;top:0;background:Canvas}}\
+.m tr.s th{font-weight:bold;background:#8882}";
 
 /// Renders a proof; ends with a newline.
 pub fn render(proof: &Proof) -> String {
-    let mut out = String::from("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n");
-    out.push_str("<meta charset=\"utf-8\">\n");
-    out.push_str(
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n",
-    );
-    out.push_str("<meta name=\"viewport\" content=\"width=device-width\">\n");
     let title = format!(
         "runproof prove: {}, profile {}",
         text(&proof.site, 80),
         text(&proof.profile, 80)
     );
-    out.push_str(&format!("<title>{title}</title>\n<style>{STYLE}</style>\n"));
-    out.push_str(&format!("</head>\n<body>\n<h1>{title}</h1>\n"));
+    let mut out = String::new();
     summary(&mut out, proof);
     matrix(&mut out, proof);
     for list in lists(proof) {
@@ -54,8 +37,7 @@ pub fn render(proof: &Proof) -> String {
         out.push_str("</ul>\n");
     }
     details(&mut out, proof);
-    out.push_str("</body>\n</html>\n");
-    out
+    page(&title, STYLE, &out)
 }
 
 fn summary(out: &mut String, proof: &Proof) {
@@ -86,21 +68,9 @@ fn summary(out: &mut String, proof: &Proof) {
         ),
         ("toothless", counts.toothless.to_string()),
         ("green on unknown", counts.green_on_unknown.to_string()),
+        ("exit code", exit(proof.exit_code, exit_meaning(proof))),
     ];
-    out.push_str("<table>\n");
-    for (name, value) in rows {
-        out.push_str(&format!("<tr><th>{name}</th><td>{value}</td></tr>\n"));
-    }
-    let class = if proof.exit_code == 0 {
-        ""
-    } else {
-        " class=\"bad\""
-    };
-    out.push_str(&format!(
-        "<tr><th>exit code</th><td><span{class}>{}: {}</span></td></tr>\n</table>\n",
-        proof.exit_code,
-        exit_meaning(proof)
-    ));
+    out.push_str(&facts(rows));
 }
 
 /// Invariants down, scenarios across: there are more of the former, and a page is long.
@@ -112,12 +82,12 @@ fn matrix(out: &mut String, proof: &Proof) {
     }
     out.push_str("<h2>Matrix</h2>\n<p>");
     for (cell, about) in [
-        (Cell::Caught, "had to turn red and did"),
-        (Cell::Missed, "had to turn red and did not"),
-        (Cell::Collateral, "turned red undeclared"),
-        (Cell::Error, "could not be established"),
-        (Cell::Cascade, "turned red as a consequence"),
-        (Cell::TrueGreen, "stayed green, and had to"),
+        (Outcome::Caught, "had to turn red and did"),
+        (Outcome::Missed, "had to turn red and did not"),
+        (Outcome::Collateral, "turned red undeclared"),
+        (Outcome::Error, "could not be established"),
+        (Outcome::Cascade, "turned red as a consequence"),
+        (Outcome::TrueGreen, "stayed green, and had to"),
     ] {
         let (sign, class) = (sign(cell), cell.as_str());
         out.push_str(&format!(
@@ -160,7 +130,7 @@ fn line(out: &mut String, column: &InvariantColumn, rows: &[&ScenarioRow]) {
     ));
     for row in rows {
         let found = row.cells.iter().find(|one| one.id == column.id);
-        let cell = found.map_or(Cell::TrueGreen, |one| one.cell);
+        let cell = found.map_or(Outcome::TrueGreen, |one| one.cell);
         let said = found.map_or_else(String::new, |one| format!(": {}", text(&one.detail, 400)));
         out.push_str(&format!(
             "<td class=\"{}\" title=\"{} / {}{said}\">{}</td>",
@@ -205,36 +175,31 @@ fn detail(one: &MatrixCell) -> String {
     )
 }
 
-fn sign(cell: Cell) -> &'static str {
+fn sign(cell: Outcome) -> &'static str {
     match cell {
-        Cell::Caught => "&#10003;",
-        Cell::Missed => "&#10007;",
-        Cell::Collateral => "!",
-        Cell::Error => "?",
-        Cell::Cascade => "&#8627;",
-        Cell::TrueGreen => "&#183;",
+        Outcome::Caught => "&#10003;",
+        Outcome::Missed => "&#10007;",
+        Outcome::Collateral => "!",
+        Outcome::Error => "?",
+        Outcome::Cascade => "&#8627;",
+        Outcome::TrueGreen => "&#183;",
+        // Of whole scenarios; no invariant of a proof comes to these.
+        Outcome::Refused
+        | Outcome::Unviable
+        | Outcome::FixFailed
+        | Outcome::FixUnneeded
+        | Outcome::NotRestored
+        | Outcome::NoBaseline
+        | Outcome::Unreadable
+        | Outcome::Flaky
+        | Outcome::Interrupted => "&#8264;",
     }
-}
-
-/// Text from outside, washed and without markup.
-fn text(input: &str, max: usize) -> String {
-    let mut out = String::new();
-    for c in clean::line(input, max).chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            other => out.push(other),
-        }
-    }
-    out
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clean;
     use crate::proof::sample;
     use proptest::prelude::*;
 

@@ -103,6 +103,7 @@ fn case(
         verdict,
         message: clean::line(&message, 300),
         text,
+        seconds: 0.0,
     }
 }
 

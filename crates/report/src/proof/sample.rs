@@ -1,12 +1,12 @@
 //! A made-up proof with every cell and every weakness, hostile text included.
 
-use runproof_model::Proof;
 use runproof_model::proof::{
-    Cell, FORMAT, InvariantColumn, MatrixCell, ProofCounts, ScenarioRow, ScenarioState, Standing,
+    FORMAT, InvariantColumn, MatrixCell, ProofCounts, ScenarioRow, ScenarioState, Standing,
     Weakness,
 };
+use runproof_model::{Outcome, Proof};
 
-fn cell(id: &str, cell: Cell, expected: bool, detail: &str) -> MatrixCell {
+fn cell(id: &str, cell: Outcome, expected: bool, detail: &str) -> MatrixCell {
     MatrixCell {
         id: id.to_owned(),
         cell,
@@ -92,13 +92,13 @@ pub(super) fn proof() -> Proof {
             vec![
                 cell(
                     "vault-path-tables",
-                    Cell::Cascade,
+                    Outcome::Cascade,
                     false,
                     "on system: it is unknown, because of vault-unsealed",
                 ),
                 cell(
                     "vault-unsealed",
-                    Cell::Caught,
+                    Outcome::Caught,
                     true,
                     "on vault: vault.sealed is true",
                 ),
@@ -109,15 +109,15 @@ pub(super) fn proof() -> Proof {
             ScenarioState::Recorded,
             None,
             vec![
-                cell("botui-port", Cell::Missed, true, "it stays green"),
-                cell("botui-url", Cell::Error, true, "on system: timed out"),
+                cell("botui-port", Outcome::Missed, true, "it stays green"),
+                cell("botui-url", Outcome::Error, true, "on system: timed out"),
                 cell(
                     "caddy-up",
-                    Cell::Collateral,
+                    Outcome::Collateral,
                     false,
                     "on proxy: \u{1b}[31m<script>alert('x')</script> & ]]> more",
                 ),
-                cell("caddy-tls", Cell::Error, false, "on proxy: timed out"),
+                cell("caddy-tls", Outcome::Error, false, "on proxy: timed out"),
             ],
         ),
         row(

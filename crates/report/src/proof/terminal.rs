@@ -1,11 +1,11 @@
 //! `prove --format terminal`: what is not proved first, each with what to do; the sum last.
 
-use runproof_model::Proof;
-use runproof_model::proof::{Cell, MatrixCell, ScenarioRow, ScenarioState};
+use runproof_model::proof::{ScenarioRow, ScenarioState};
+use runproof_model::{Outcome, Proof};
 
 use super::weak::{cell, exit_meaning, is_wrong, lists, percent};
 use crate::clean;
-use crate::paint::{Paint, Role};
+use crate::paint::{Paint, Role, role_of};
 use crate::terminal::Style;
 use crate::terminal::page::{NARROWEST, Page, WIDEST};
 use crate::words::count;
@@ -63,32 +63,24 @@ fn matrix(page: &mut Page, proof: &Proof) {
         let head = format!("{}{standin}", clean::line(&row.id, 120));
         page.hanging(0, mark, role, Role::Strong, &head);
         let shown = [
-            (Cell::Missed, "missed"),
-            (Cell::Error, "error"),
-            (Cell::Collateral, "collateral"),
-            (Cell::Caught, "caught"),
-            (Cell::Cascade, "cascade"),
+            (Outcome::Missed, "missed"),
+            (Outcome::Error, "error"),
+            (Outcome::Collateral, "collateral"),
+            (Outcome::Caught, "caught"),
+            (Outcome::Cascade, "cascade"),
         ];
         for (which, label) in shown {
             let label = format!("{label:<11}");
             let cells = || row.cells.iter().filter(|one| one.cell == which);
             if cells().next().is_some_and(is_wrong) || page.verbose {
                 for one in cells() {
-                    page.hanging(2, &label, Role::Dim, role_of(one), &cell(one));
+                    page.hanging(2, &label, Role::Dim, role_of(one.cell), &cell(one));
                 }
             } else if cells().next().is_some() {
                 let ids: Vec<String> = cells().map(|one| clean::line(&one.id, 120)).collect();
                 page.hanging(2, &label, Role::Dim, Role::Plain, &ids.join(", "));
             }
         }
-    }
-}
-
-fn role_of(cell: &MatrixCell) -> Role {
-    match cell.cell {
-        Cell::Missed | Cell::Collateral => Role::Fail,
-        Cell::Error => Role::Error,
-        Cell::Caught | Cell::Cascade | Cell::TrueGreen => Role::Plain,
     }
 }
 

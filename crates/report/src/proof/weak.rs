@@ -1,9 +1,7 @@
 //! What is wrong with a proof, and what to do about it: the same words in every format.
 
-use runproof_model::Proof;
-use runproof_model::proof::{
-    Cell, InvariantColumn, MatrixCell, ScenarioRow, ScenarioState, Weakness,
-};
+use runproof_model::proof::{InvariantColumn, MatrixCell, ScenarioRow, ScenarioState, Weakness};
+use runproof_model::{Outcome, Proof};
 
 use crate::clean;
 
@@ -77,17 +75,14 @@ fn weakness(weak: &Weakness) -> String {
 
 /// Whether a cell is one that should not be.
 pub(super) fn is_wrong(cell: &MatrixCell) -> bool {
-    match cell.cell {
-        Cell::Missed | Cell::Collateral | Cell::Error => true,
-        Cell::Caught | Cell::Cascade | Cell::TrueGreen => false,
-    }
+    !cell.cell.is_proven()
 }
 
 /// A cell in words.
 pub(super) fn cell(cell: &MatrixCell) -> String {
     let id = clean::line(&cell.id, 120);
     let detail = clean::line(&cell.detail, 400);
-    let had = if cell.expected && cell.cell == Cell::Error {
+    let had = if cell.expected && cell.cell == Outcome::Error {
         " (had to turn red)"
     } else {
         ""

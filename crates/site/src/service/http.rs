@@ -4,7 +4,7 @@ use reqwest::Method;
 use runproof_facts::OpenMap;
 use runproof_facts::kind::http::{self, Http, HttpQuery};
 use runproof_facts::service::{Endpoint, Service, Url};
-use runproof_model::text::one_line;
+use runproof_model::text::{hex, one_line};
 use runproof_model::{Observed, Reason, ReasonKind};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -95,8 +95,7 @@ fn fill(fact: &mut Http, query: &HttpQuery, reply: &Reply) {
         return;
     }
     fact.bytes = Observed::Known(reply.body.len() as u64);
-    let digest = Sha256::digest(reply.body.as_slice());
-    fact.digest = Observed::Known(digest.iter().map(|byte| format!("{byte:02x}")).collect());
+    fact.digest = Observed::Known(hex(&Sha256::digest(reply.body.as_slice())));
     fact.title = title(&String::from_utf8_lossy(&reply.body)).into();
     let json = reply.json();
     fact.json = OpenMap::declared(&query.json, |pointer| match &json {

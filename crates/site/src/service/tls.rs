@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use runproof_facts::kind::tls::{Before, Certificate, Tls, TlsQuery};
 use runproof_facts::service::Service;
-use runproof_model::text::one_line;
+use runproof_model::text::{hex, one_line};
 use runproof_model::{Observed, Reason, ReasonKind};
 use rustls::pki_types::ServerName;
 use sha2::{Digest, Sha256};
@@ -231,10 +231,7 @@ fn certificate(der: &[u8]) -> Result<Certificate, Reason> {
         not_before: parsed.validity().not_before.timestamp(),
         not_after: parsed.validity().not_after.timestamp(),
         ca: parsed.is_ca(),
-        sha256: Sha256::digest(der)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect(),
+        sha256: hex(&Sha256::digest(der)),
     })
 }
 

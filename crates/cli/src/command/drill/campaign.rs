@@ -1,29 +1,30 @@
 //! One scenario after the other.
 
+use std::path::Path;
 use std::time::Duration;
 
-use std::path::Path;
-
-use runproof_engine::drill::{DrillOptions, Outcome, Row, Sight, Told, drill};
+use runproof_engine::drill::{DrillOptions, Sight, Told, drill};
 use runproof_fault::FaultError;
-use runproof_model::{Evidence, ExitCode};
+use runproof_model::drill::Row;
+use runproof_model::{Campaign, Evidence, ExitCode, Outcome};
 use runproof_site::{Bundle, CancellationToken};
 use runproof_suite::{BoundScenario, Library};
 use serde_json::json;
 
-use super::{DrillArgs, table};
+use super::DrillArgs;
+use super::rows::Rows;
 use crate::command::recover;
 use crate::live::block_on_saying;
 use crate::load::LiveSite;
 use crate::message;
-use crate::options::{DisplayOptions, TextFormat};
+use crate::options::DisplayOptions;
 use crate::progress::Progress;
 use crate::write;
 
 /// How long nothing is done, to learn what changes by itself.
 const STILL: Duration = Duration::from_secs(4);
 
-/// Runs the scenarios and prints their rows.
+/// Runs the scenarios and shows their rows.
 pub(super) fn run(
     args: &DrillArgs,
     live: &LiveSite,
@@ -34,103 +35,93 @@ pub(super) fn run(
     if let Some(seed) = args.seed {
         shuffle(&mut wanted, seed);
     }
-    let control = (wanted.len() > 1).then(|| nothing(&wanted));
+    if wanted.len() > 1 {
+        wanted.insert(0, nothing(&wanted));
+    }
+    let ids = wanted.iter().map(|one| one.id.clone()).collect();
+    let mut campaign = Campaign::new(args.site.as_str(), ids);
     let progress = display.progress();
-    let result = block_on_saying(
+    let mut rows = Rows::new(args.output.format, display.style(), &progress);
+    rows.begin();
+    let stopped = block_on_saying(
         "stopping: the fault is undone first; once more to leave that to the watchdog",
         |cancel| {
-            rows(
-                args,
-                live,
-                library,
-                control.into_iter().chain(wanted).collect(),
-                &progress,
-                cancel,
-            )
+            let shown = |row: Row| {
+                rows.row(&row);
+                campaign.scenarios.push(row);
+            };
+            each(args, live, library, &wanted, &progress, cancel, shown)
         },
     );
     progress.finish();
-    let (rows, failed) = match result {
+    let stopped = match stopped {
         Err(error) => {
             message::error(&error);
-            return ExitCode::Defect;
+            Some((ExitCode::Defect, error))
         }
-        Ok(done) => done,
-    };
-    let shown = match args.format {
-        TextFormat::Terminal => table::rows(&rows),
-        TextFormat::Json => {
-            json!({ "format": "runproof.drill/1", "lab": args.site.as_str(), "scenarios": rows })
-                .to_string()
-                + "\n"
+        Ok(Ok(())) => None,
+        Ok(Err(Stopped::Asked)) => {
+            Some((ExitCode::Interrupted, "somebody asked to stop".to_owned()))
         }
+        Ok(Err(Stopped::Failed(error))) => Some((recover::failed(&error), error.to_string())),
     };
-    if let Err(error) = write::stdout(&shown) {
-        message::error(&error.to_string());
-        return error.exit_code();
-    }
-    if let Some(error) = failed {
-        return recover::failed(&error);
-    }
-    let bad = |outcome: Outcome| !outcome.is_proven();
-    if rows.iter().any(|row| row.outcome == Outcome::Interrupted) {
-        ExitCode::Interrupted
-    } else if rows.iter().any(|row| bad(row.outcome)) {
-        ExitCode::Fails
-    } else {
-        ExitCode::Conforms
+    let campaign = campaign.settle(stopped);
+    write::deliver_campaign(&campaign, &args.output, &display.style(), || {
+        rows.end(&campaign)
+    })
+}
+
+/// Why not every scenario was run, or not as often as it should be.
+enum Stopped {
+    Asked,
+    Failed(FaultError),
+}
+
+impl From<FaultError> for Stopped {
+    fn from(error: FaultError) -> Self {
+        Self::Failed(error)
     }
 }
 
-async fn rows(
+async fn each(
     args: &DrillArgs,
     live: &LiveSite,
     library: &Library,
-    wanted: Vec<BoundScenario>,
+    wanted: &[BoundScenario],
     progress: &Progress,
     cancel: CancellationToken,
-) -> (Vec<Row>, Option<FaultError>) {
-    let mut rows = Vec::new();
-    let program = match std::env::current_exe() {
-        Ok(program) => program,
-        Err(error) => {
-            return (
-                rows,
-                Some(FaultError::Refused(format!(
-                    "our own program is not to be found: {error}"
-                ))),
-            );
-        }
-    };
+    mut shown: impl FnMut(Row),
+) -> Result<(), Stopped> {
+    let program = std::env::current_exe().map_err(|error| {
+        FaultError::Refused(format!("our own program is not to be found: {error}"))
+    })?;
     let mut sight = Sight::new(library, &live.file.site, &live.key, 64, cancel.clone());
     let options = DrillOptions {
         program: &program,
         fix: !args.no_fix,
         hold: args.hold,
     };
-    if wanted.len() > 1 || args.record.is_some() {
+    let recorder = Recorder::of(args, live).map_err(FaultError::Refused)?;
+    if wanted.len() > 1 || recorder.is_some() {
         progress.begin("learning what changes by itself", [args.site.as_str()]);
         let (one, _) = sight.look().await;
         tokio::time::sleep(STILL).await;
         let (other, _) = sight.look().await;
         sight.learn(&one, &other);
     }
-    let recorder = match Recorder::of(args, live) {
-        Ok(recorder) => recorder,
-        Err(why) => return (rows, Some(FaultError::Refused(why))),
-    };
-    for scenario in &wanted {
+    for scenario in wanted {
         let mut row: Option<Row> = None;
         for _ in 0..args.repeat {
             if cancel.is_cancelled() {
-                break;
+                row.into_iter().for_each(shown);
+                return Err(Stopped::Asked);
             }
             let drilled = match drill(&args.site, scenario, &sight, options, &Shown(progress)).await
             {
                 Ok(drilled) => drilled,
                 Err(error) => {
-                    rows.extend(row);
-                    return (rows, Some(error));
+                    row.into_iter().for_each(shown);
+                    return Err(error.into());
                 }
             };
             if let (Some(recorder), Some((before, red))) = (&recorder, &drilled.seen)
@@ -139,25 +130,26 @@ async fn rows(
             {
                 message::error(&why);
             }
-            row = Some(match row {
-                Some(before) if before.outcome != drilled.row.outcome => Row {
-                    why: Some(format!(
-                        "{} and {}",
-                        before.outcome.as_str(),
-                        drilled.row.outcome.as_str()
-                    )),
-                    outcome: Outcome::Flaky,
-                    ..drilled.row
-                },
-                _ => drilled.row,
-            });
+            row = Some(again(row, drilled.row));
         }
-        if let Some(row) = row {
-            progress.note(&table::said(&row));
-            rows.push(row);
-        }
+        row.into_iter().for_each(&mut shown);
     }
-    (rows, None)
+    Ok(())
+}
+
+/// What a run more makes of a row. One that was stopped says nothing against those before it.
+fn again(before: Option<Row>, now: Row) -> Row {
+    match before {
+        Some(before) if before.outcome != now.outcome && now.outcome != Outcome::Interrupted => {
+            let why = if before.outcome == Outcome::Flaky {
+                before.why.unwrap_or_default()
+            } else {
+                format!("{} and {}", before.outcome, now.outcome)
+            };
+            now.end(Outcome::Flaky, why)
+        }
+        _ => now,
+    }
 }
 
 /// Who writes down what faults change.
@@ -250,5 +242,47 @@ impl Told for Shown<'_> {
     fn phase(&self, scenario: &str, words: &str) {
         self.0
             .begin(&format!("{scenario}: {words}"), [] as [&str; 0]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use runproof_model::drill::{FixProof, Times};
+
+    fn row(outcome: Outcome) -> Row {
+        Row {
+            scenario: "a-scenario".to_owned(),
+            title: String::new(),
+            role: "system".to_owned(),
+            standins: Vec::new(),
+            outcome,
+            why: None,
+            acts: Vec::new(),
+            cells: Vec::new(),
+            fix: FixProof::Untried,
+            left: Vec::new(),
+            anew: Vec::new(),
+            residue: Vec::new(),
+            times: Times::default(),
+        }
+    }
+
+    #[rstest]
+    #[case::once(&[Outcome::Caught], Outcome::Caught, None)]
+    #[case::the_same(&[Outcome::Caught, Outcome::Caught], Outcome::Caught, None)]
+    #[case::another(&[Outcome::Caught, Outcome::Missed, Outcome::Caught], Outcome::Flaky, Some("caught and missed"))]
+    #[case::stopped(&[Outcome::Caught, Outcome::Interrupted], Outcome::Interrupted, None)]
+    fn a_scenario_that_comes_out_in_two_ways_is_flaky(
+        #[case] outcomes: &[Outcome],
+        #[case] outcome: Outcome,
+        #[case] why: Option<&str>,
+    ) {
+        let all = outcomes
+            .iter()
+            .fold(None, |before, one| Some(again(before, row(*one))));
+        let all = all.unwrap();
+        assert_eq!((all.outcome, all.why.as_deref()), (outcome, why));
     }
 }

@@ -1,21 +1,25 @@
 //! `runproof drill`: breaks a lab in the documented ways.
 
 mod campaign;
-mod table;
+mod rows;
 
 use std::path::PathBuf;
 
 use clap::Args;
 use runproof_lab::LabName;
 use runproof_model::ExitCode;
+use runproof_model::text::one_line;
 use runproof_suite::BoundScenario;
 
 use super::lab::lab_name;
 use super::recover;
 use crate::cli::UsageError;
 use crate::load;
-use crate::options::{DisplayOptions, SuiteOptions, TextFormat};
-use crate::{message, write};
+use crate::options::{DisplayOptions, ProofOutputOptions, SuiteOptions};
+use crate::{message, scenarios, write};
+
+/// The longest title that is listed, in characters.
+const TITLE: usize = 160;
 
 /// Said by `--help`, not by `-h`.
 pub(super) const ABOUT: &str = "\
@@ -36,7 +40,8 @@ Examples:
   runproof drill --all --site second                all of them, in the lab called second
   runproof drill caddy-partial-config --hold        leave it broken, to look at it
   runproof drill --undo                             heal it
-  runproof drill --all --repeat 3 --seed 7          three times each, in another order";
+  runproof drill --all --repeat 3 --seed 7          three times each, in another order
+  runproof drill --all --output html=drill.html     the matrix on one page too";
 
 /// Arguments of `drill`.
 #[derive(Clone, Debug, Args)]
@@ -78,14 +83,9 @@ pub struct DrillArgs {
     /// The bundle that `record` made of this lab, which the recordings are laid over
     #[arg(long, value_name = "FILE")]
     pub reference: Option<PathBuf>,
-    /// Print the matrix as terminal or json
-    #[arg(
-        long,
-        value_name = "FORMAT",
-        default_value = "terminal",
-        hide_possible_values = true
-    )]
-    pub format: TextFormat,
+    /// What goes where.
+    #[command(flatten)]
+    pub output: ProofOutputOptions,
 }
 
 /// A lab's name, with or without `lab:`.
@@ -126,7 +126,7 @@ impl DrillArgs {
                 "name one scenario, without --all and --repeat",
             );
         }
-        Ok(())
+        self.output.check()
     }
 }
 
@@ -134,6 +134,10 @@ impl DrillArgs {
 pub fn run(args: &DrillArgs, display: &DisplayOptions) -> ExitCode {
     if args.undo {
         return recover::undo(&args.site);
+    }
+    if let Err(error) = write::check_places(args.output.paths()) {
+        message::error(&error.to_string());
+        return error.exit_code();
     }
     let documents = SuiteOptions {
         profile: None,
@@ -145,6 +149,13 @@ pub fn run(args: &DrillArgs, display: &DisplayOptions) -> ExitCode {
         Ok(loaded) => loaded,
         Err(error) => return error.report(display),
     };
+    // A test has read the built-in ones.
+    if args.suites.is_some() {
+        let mistakes = scenarios::mistakes(&library);
+        if !mistakes.is_empty() {
+            return load::LoadError::from(mistakes).report(display);
+        }
+    }
     let (known, unreadable) = runproof_suite::scenarios(&library, &live.file.site);
     for (id, why) in &unreadable {
         message::error(&format!("the scenario {id} cannot be bound: {why}"));
@@ -153,7 +164,7 @@ pub fn run(args: &DrillArgs, display: &DisplayOptions) -> ExitCode {
         return ExitCode::Usage;
     }
     if args.list {
-        return match write::stdout(&table::list(&known)) {
+        return match write::stdout(&list(&known)) {
             Ok(()) => ExitCode::Conforms,
             Err(error) => {
                 message::error(&error.to_string());
@@ -193,12 +204,20 @@ pub fn run(args: &DrillArgs, display: &DisplayOptions) -> ExitCode {
     campaign::run(args, &live, &library, wanted, display)
 }
 
+/// The scenarios that a lab can have: name and title.
+fn list(scenarios: &[BoundScenario]) -> String {
+    let width = scenarios.iter().map(|one| one.id.len()).max().unwrap_or(0);
+    scenarios
+        .iter()
+        .map(|one| format!("{:width$}  {}\n", one.id, one_line(&one.title, TITLE)))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::command::{Command, parse};
     use rstest::rstest;
-    use runproof_suite::Library;
 
     fn drill(words: &[&str]) -> Result<DrillArgs, clap::Error> {
         let words: Vec<&str> = std::iter::once("drill")
@@ -226,21 +245,5 @@ mod tests {
     #[case("bundle:x.json")]
     fn what_is_no_lab_cannot_be_named(#[case] site: &str) {
         assert!(drill(&["--all", "--site", site]).is_err());
-    }
-
-    #[test]
-    fn every_documented_scenario_can_be_bound_and_read() {
-        let library = Library::builtin().unwrap();
-        let reference = load::reference(&library, None).unwrap();
-        let site = runproof_engine::site_of(&reference);
-        let (scenarios, failed) = runproof_suite::scenarios(&library, &site);
-        assert_eq!(failed, []);
-        assert!(scenarios.len() >= 45, "{}", scenarios.len());
-        for scenario in scenarios {
-            let fault = runproof_fault::Fault::read(&scenario.fault);
-            assert!(fault.is_ok(), "{}: {fault:?}", scenario.id);
-            let fix = runproof_engine::drill::Fix::read(&scenario);
-            assert!(fix.is_ok(), "{}: {fix:?}", scenario.id);
-        }
     }
 }
