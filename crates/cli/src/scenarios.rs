@@ -1,8 +1,10 @@
 //! Reading what scenarios do: their faults and fixes, which the suites carry unread.
 
+use std::collections::BTreeSet;
+
 use runproof_engine::drill::Fix;
 use runproof_fault::Fault;
-use runproof_suite::{Diagnostic, Library, TriedScenario, tried};
+use runproof_suite::{BoundScenario, Diagnostic, Library, TriedScenario, tried};
 
 use crate::load::alike;
 
@@ -46,6 +48,41 @@ fn of_fix(library: &Library, tried: &TriedScenario<'_>) -> Option<Diagnostic> {
         Ok(fix) => unknown(library, tried.profile, fix.on.as_deref()?)
             .map(|(message, help)| at(message, help)),
     }
+}
+
+/// One scenario of each primitive, in the order in which they stand: the first whose fix can be run,
+/// else the first; a scenario stands for all that its fault has.
+pub fn sample(scenarios: &[BoundScenario]) -> Vec<BoundScenario> {
+    let read: Vec<(&BoundScenario, BTreeSet<&'static str>, bool)> = scenarios
+        .iter()
+        .filter_map(|one| {
+            let fault = Fault::read(&one.fault).ok()?;
+            let fix = Fix::read(one).ok()?;
+            let names = fault.primitives.iter().map(|(_, one)| one.name());
+            // What only keeps breaks nothing.
+            let names = names.filter(|name| *name != "keep").collect();
+            Some((one, names, !fix.run.is_empty()))
+        })
+        .collect();
+    let all: BTreeSet<&str> = read
+        .iter()
+        .flat_map(|(_, names, _)| names)
+        .copied()
+        .collect();
+    let mut chosen: Vec<(&BoundScenario, &BTreeSet<&'static str>)> = Vec::new();
+    for name in all {
+        if chosen.iter().any(|(_, names)| names.contains(name)) {
+            continue;
+        }
+        let of_it = || read.iter().filter(|(_, names, _)| names.contains(name));
+        let best = of_it().find(|(_, _, fix)| *fix).or_else(|| of_it().next());
+        chosen.extend(best.map(|(one, names, _)| (*one, names)));
+    }
+    scenarios
+        .iter()
+        .filter(|one| chosen.iter().any(|(chosen, _)| chosen.id == one.id))
+        .cloned()
+        .collect()
 }
 
 /// What is to be said of a role that a profile does not know.
@@ -99,6 +136,27 @@ scenarios:
         let library = Library::builtin().unwrap();
         assert!(tried(&library).len() >= 100, "{}", tried(&library).len());
         assert_eq!(mistakes(&library), []);
+    }
+
+    #[test]
+    fn a_sample_has_every_primitive_that_some_scenario_has() {
+        let library = Library::builtin().unwrap();
+        let all: Vec<_> = tried(&library)
+            .into_iter()
+            .filter(|tried| tried.profile == "incus")
+            .map(|tried| tried.bound)
+            .collect();
+        let names = |scenarios: &[BoundScenario]| -> BTreeSet<&str> {
+            let faults = scenarios.iter().map(|one| Fault::read(&one.fault).unwrap());
+            let primitives = faults.flat_map(|fault| fault.primitives);
+            primitives
+                .map(|(_, one)| one.name())
+                .filter(|name| *name != "keep")
+                .collect()
+        };
+        let sample = sample(&all);
+        assert_eq!(names(&sample), names(&all));
+        assert!(sample.len() <= names(&all).len() && sample.len() > 12);
     }
 
     #[rstest]

@@ -79,7 +79,9 @@ pub enum FixProof {
     None(String),
     /// It is necessary, it mends, and twice is harmless.
     Proven,
-    /// It does not mend.
+    /// It does not mend, as its suite says of the document.
+    DocumentDefect(String),
+    /// It does not mend; or it does, and its suite says that it cannot.
     Failed(String),
     /// Without it everything is green again as well.
     Unneeded(String),
@@ -90,7 +92,10 @@ impl FixProof {
     pub fn why(&self) -> Option<&str> {
         match self {
             Self::Untried | Self::Proven => None,
-            Self::None(why) | Self::Failed(why) | Self::Unneeded(why) => Some(why),
+            Self::None(why)
+            | Self::DocumentDefect(why)
+            | Self::Failed(why)
+            | Self::Unneeded(why) => Some(why),
         }
     }
 }

@@ -68,6 +68,7 @@ pub fn run(args: &ReproduceArgs, display: &DisplayOptions) -> ExitCode {
     let held = drill::DrillArgs {
         scenarios: vec![scenario],
         all: false,
+        sample: false,
         list: false,
         site: args.lab.clone(),
         suites: args.documents.suites.clone(),

@@ -13,7 +13,7 @@ use super::{GREEN_TIME, PAUSE};
 
 /// A fix as a suite writes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Fix {
     /// The documented commands, run as written.
     #[serde(default)]
@@ -22,6 +22,9 @@ pub struct Fix {
     pub on: Option<String>,
     /// Why there is none that could be run.
     pub none: Option<String>,
+    /// Why the commands cannot mend, whoever runs them: the document is wrong, and a drill that
+    /// finds them to fail has found what is known.
+    pub document_defect: Option<String>,
 }
 
 impl Fix {
@@ -44,13 +47,40 @@ impl Fix {
             (Some(_), false) => "it has both `run` and `none`",
             (Some(none), true) if blank(none) => "`none` is empty: it is the reason",
             (None, false) if fix.run.iter().any(blank) => "a command of `run` is empty",
+            (None, false) if fix.document_defect.as_ref().is_some_and(blank) => {
+                "`document-defect` is empty: it is the reason"
+            }
+            (Some(_), true) if fix.document_defect.is_some() => {
+                "`document-defect` is said of commands, and it has none"
+            }
             (Some(_), true) | (None, false) => return Ok(fix),
         };
         Err(format!("the fix cannot be read: {wrong}"))
     }
 
-    /// Runs it, and tells what that proves.
+    /// Runs it, and tells what that proves. A defect of the document has to show itself, and only that
+    /// way is it one: a command that mends by now asks for a revision.
     pub(super) async fn prove(
+        &self,
+        held: &mut Held,
+        scenario: &BoundScenario,
+        sight: &Sight<'_>,
+        row: &mut Row,
+        stays: Duration,
+    ) -> Result<FixProof, FaultError> {
+        let proof = self.run(held, scenario, sight, row, stays).await?;
+        Ok(match (&self.document_defect, proof) {
+            (Some(why), FixProof::Failed(seen)) => {
+                FixProof::DocumentDefect(format!("{why} ({seen})"))
+            }
+            (Some(why), FixProof::Proven) => FixProof::Failed(format!(
+                "it mends, and its suite says that it cannot, for {why}: revise the suite"
+            )),
+            (_, proof) => proof,
+        })
+    }
+
+    async fn run(
         &self,
         held: &mut Held,
         scenario: &BoundScenario,

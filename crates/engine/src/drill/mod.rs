@@ -201,7 +201,10 @@ async fn phases(
         match &row.fix {
             FixProof::Failed(_) => row.outcome = Outcome::FixFailed,
             FixProof::Unneeded(_) => row.outcome = Outcome::FixUnneeded,
-            FixProof::Untried | FixProof::None(_) | FixProof::Proven => {}
+            FixProof::Untried
+            | FixProof::None(_)
+            | FixProof::Proven
+            | FixProof::DocumentDefect(_) => {}
         }
     }
     Ok((evidence, Some(held)))

@@ -73,6 +73,31 @@ pub enum Primitive {
 }
 
 impl Primitive {
+    /// Its name in suites.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::EditFile(_) => "edit-file",
+            Self::RemoveFile(_) => "remove-file",
+            Self::Firewall(_) => "firewall",
+            Self::Unit(_) => "unit",
+            Self::Process(_) => "process",
+            Self::Port(_) => "port",
+            Self::Network(_) => "network",
+            Self::Disk(_) => "disk",
+            Self::Mount(_) => "mount",
+            Self::Vault(_) => "vault",
+            Self::Postgres(_) => "postgres",
+            Self::Cache(_) => "cache",
+            Self::Objects(_) => "objects",
+            Self::Certificate(_) => "certificate",
+            Self::Binary(_) => "binary",
+            Self::Git(_) => "git",
+            Self::Instance(_) => "instance",
+            Self::Keep(_) => "keep",
+            Self::Nothing(_) => "nothing",
+        }
+    }
+
     /// What it does in a node of this lab.
     ///
     /// # Errors

@@ -130,6 +130,8 @@ fn an_act_is_texts_for_sh_that_sh_can_read(#[case] value: Value) {
         assert!(read.status.success(), "{value}: {text}");
     }
     let name = value.as_object().unwrap().keys().next().unwrap().clone();
+    let primitive: Primitive = serde_json::from_value(value.clone()).unwrap();
+    assert_eq!(primitive.name(), name);
     let kind = value[&name]
         .as_object()
         .unwrap()

@@ -41,7 +41,9 @@ pub(super) fn notes(row: &Row, all: bool) -> Vec<Note> {
         }
     }
     match &row.fix {
-        FixProof::Failed(why) | FixProof::Unneeded(why) => say("fix", None, why),
+        FixProof::Failed(why) | FixProof::Unneeded(why) | FixProof::DocumentDefect(why) => {
+            say("fix", None, why)
+        }
         FixProof::None(why) if all => say("fix", None, why),
         FixProof::None(_) | FixProof::Untried | FixProof::Proven => {}
     }
@@ -75,6 +77,7 @@ pub(super) fn fix(proof: &FixProof) -> &'static str {
         FixProof::Untried => "untried",
         FixProof::None(_) => "none",
         FixProof::Proven => "proven",
+        FixProof::DocumentDefect(_) => "document defect",
         FixProof::Failed(_) => "failed",
         FixProof::Unneeded(_) => "unneeded",
     }

@@ -282,6 +282,7 @@ impl Desk<'_> {
 
 /// A place at which a test may ask for a panic, with a credential in hand and in its message.
 #[cfg(debug_assertions)]
+#[expect(clippy::panic, reason = "a test asks for it")]
 fn panic_when_asked(name: &str, login: &Result<Login, Reason>) {
     if login.is_ok() && std::env::var_os("RUNPROOF_TEST_PANIC_AT").is_some_and(|at| at == name) {
         std::panic::panic_any(format!("a panic with the credential {name}: {login:?}"));

@@ -37,6 +37,7 @@ const EXAMPLES: &str = "\
 Examples:
   runproof drill --list                             the scenarios that the lab can have
   runproof drill vault-sealed-after-restart         one of them
+  runproof drill --sample                           one of each primitive: some minutes
   runproof drill --all --site second                all of them, in the lab called second
   runproof drill caddy-partial-config --hold        leave it broken, to look at it
   runproof drill --undo                             heal it
@@ -53,6 +54,9 @@ pub struct DrillArgs {
     /// Every scenario that the lab can have
     #[arg(long)]
     pub all: bool,
+    /// One scenario of each primitive: a short campaign that breaks the lab in every way
+    #[arg(long)]
+    pub sample: bool,
     /// Only print the scenarios that the lab can have
     #[arg(long)]
     pub list: bool,
@@ -106,24 +110,28 @@ impl DrillArgs {
     ///
     /// When the arguments contradict each other or name nothing.
     pub fn check(&self) -> Result<(), UsageError> {
-        let named = !self.scenarios.is_empty() || self.all;
+        let named = !self.scenarios.is_empty() || self.all || self.sample;
         let wrong = |what: &str, help: &str| Err(UsageError::new(what.to_owned(), help.to_owned()));
+        let ways = [!self.scenarios.is_empty(), self.all, self.sample];
         if self.undo && (named || self.hold) {
             return wrong("--undo heals, it runs no scenario", "leave the rest away");
         }
         if !self.undo && !self.list && !named {
             return wrong(
                 "no scenario is named",
-                "name one of `runproof drill --list`, or say --all",
+                "name one of `runproof drill --list`, or say --all or --sample",
             );
         }
-        if self.all && !self.scenarios.is_empty() {
-            return wrong("--all beside names", "say one of the two");
+        if ways.into_iter().filter(|way| *way).count() > 1 {
+            return wrong(
+                "names, --all and --sample exclude each other",
+                "say one of them",
+            );
         }
-        if self.hold && (self.all || self.scenarios.len() != 1 || self.repeat > 1) {
+        if self.hold && (self.scenarios.len() != 1 || self.repeat > 1) {
             return wrong(
                 "--hold leaves one fault in",
-                "name one scenario, without --all and --repeat",
+                "name one scenario, without --repeat",
             );
         }
         self.output.check()
@@ -163,6 +171,11 @@ pub fn run(args: &DrillArgs, display: &DisplayOptions) -> ExitCode {
     if !unreadable.is_empty() {
         return ExitCode::Usage;
     }
+    let known = if args.sample {
+        scenarios::sample(&known)
+    } else {
+        known
+    };
     if args.list {
         return match write::stdout(&list(&known)) {
             Ok(()) => ExitCode::Conforms,
@@ -176,6 +189,7 @@ pub fn run(args: &DrillArgs, display: &DisplayOptions) -> ExitCode {
         .iter()
         .filter(|one| {
             args.all
+                || args.sample
                 || args
                     .scenarios
                     .iter()
@@ -232,6 +246,9 @@ mod tests {
     #[rstest]
     #[case::nothing_named(&[])]
     #[case::all_and_one(&["--all", "a"])]
+    #[case::all_and_sample(&["--all", "--sample"])]
+    #[case::sample_and_one(&["--sample", "a"])]
+    #[case::a_sample_held(&["--sample", "--hold"])]
     #[case::two_held(&["a", "b", "--hold"])]
     #[case::all_held(&["--all", "--hold"])]
     #[case::undo_and_one(&["--undo", "a"])]
