@@ -338,3 +338,27 @@ fn on_incus_what_the_engine_changed_is_noticed_and_put_back_whoever_dies() {
         assert_eq!(card(&site), before);
     }
 }
+
+/// The tier of the suite: the whole lab, broken once by each primitive. `ci/campaign` has all scenarios.
+#[test]
+fn on_incus_one_scenario_of_each_primitive_is_caught_mended_and_undone() {
+    let site = TestSite::up(Engine::Incus, "incus", &[]);
+    let output = drill(&site, &["--sample", "--format", "json"])
+        .output()
+        .unwrap();
+    let rows = rows(&output);
+    assert!(rows.len() > 13, "{rows:?}");
+    assert_eq!(rows[0]["outcome"], "true-green", "{}", rows[0]);
+    for row in &rows[1..] {
+        let fix = row["fix"]["fix"].as_str().unwrap();
+        assert_eq!(row["outcome"], "caught", "{row}");
+        assert!(
+            ["proven", "none", "document-defect"].contains(&fix),
+            "{row}"
+        );
+        assert_eq!(row["anew"], serde_json::json!([]), "{row}");
+    }
+    let proven = rows.iter().filter(|row| row["fix"]["fix"] == "proven");
+    assert!(proven.count() > 9, "{rows:?}");
+    assert_eq!(output.status.code(), Some(0));
+}

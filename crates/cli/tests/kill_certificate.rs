@@ -47,8 +47,8 @@ const STEPS: [&str; 7] = [
 /// What a fault or its undo could leave in a node: files by digest, mode and owner, units, the rules of
 /// the packet filter, mounts, listeners, and what waits for its return.
 const STATE: &str = r#"
-find /etc /opt /root /home -xdev \( -path /opt/gbo/logs -o -path /opt/gbo/data -o -name '*.pid' \) -prune -o -printf '%p %y %m %U %G %l\n' | sort
-find /etc /opt /root /home -xdev \( -path /opt/gbo/logs -o -path /opt/gbo/data -o -name '*.pid' \) -prune -o -type f -exec sha256sum {} + | sort -k2
+find /etc /opt /root /home -xdev \( -path /opt/gbo/logs -o -path /opt/gbo/data -o -path /root/.mc -o -name '*.pid' \) -prune -o -printf '%p %y %m %U %G %l\n' | sort
+find /etc /opt /root /home -xdev \( -path /opt/gbo/logs -o -path /opt/gbo/data -o -path /root/.mc -o -name '*.pid' \) -prune -o -type f -exec sha256sum {} + | sort -k2
 stat -c '%n %a' /tmp
 systemctl list-units --all --plain --no-legend --type=service | awk '{ print $1, $2, $3 }' | grep -v -e systemd- -e '^user@' -e '^run-' | sort
 iptables-save 2>/dev/null | grep -v '^#' | sed 's/\[[0-9:]*\]//'

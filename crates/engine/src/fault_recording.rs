@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use runproof_model::fault_recording::FORMAT;
-use runproof_model::{Evidence, FactRecord, FaultDigests, FaultRecording, canonical, text};
+use runproof_model::{Evidence, FactRecord, FaultDigests, FaultRecording, Role, canonical, text};
 use runproof_suite::{Plan, Scenario};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -61,11 +61,12 @@ fn digest(value: &Value) -> String {
 }
 
 /// What a fault changed: the facts of `red` that `differs` from `baseline` for another reason than
-/// that time went on, whole.
+/// that time went on, whole, and what has to be laid over the reference with them.
 ///
 /// `baseline` is what was seen on the same lab before the fault; the recording is laid over
-/// `reference`, from which the digests come. Facts that are held against a clock are taken along
-/// wherever the clock of their node is: those of the reference would look old by it.
+/// `reference`, from which the digests come. An invariant is judged by facts of one look or of the
+/// other, never of both: where one of its facts is taken along, the others are too, as far as they
+/// are not what the reference has anyway. The same holds for the clock of a node.
 pub fn record_fault(
     scenario: &Scenario,
     reference: &Evidence,
@@ -80,30 +81,18 @@ pub fn record_fault(
         let known = before.iter().find(|other| same_look(other, fact));
         known.is_none_or(|known| differs(known, fact))
     };
-    let changed: Vec<bool> = latest.iter().map(|fact| changed(fact)).collect();
+    let mut taken: Vec<bool> = latest.iter().map(|fact| changed(fact)).collect();
+    take_along(&mut taken, &latest, &latest_facts(reference), plan);
     let roles: BTreeSet<_> = latest
         .iter()
-        .zip(&changed)
-        .filter(|(_, changed)| **changed)
+        .zip(&taken)
+        .filter(|(_, taken)| **taken)
         .map(|(fact, _)| fact.role.clone())
         .collect();
-    let clocked = clocked(plan);
     let mut facts: Vec<FactRecord> = latest
         .into_iter()
-        .zip(changed)
-        .filter(|(fact, changed)| {
-            let by_clock = || {
-                roles.contains(&fact.role)
-                    && clocked.iter().any(|at| {
-                        plan.wanted().get(*at).is_some_and(|wanted| {
-                            wanted.role == fact.role
-                                && wanted.kind == fact.kind
-                                && wanted.query == fact.query
-                        })
-                    })
-            };
-            *changed || by_clock()
-        })
+        .zip(taken)
+        .filter(|(_, taken)| *taken)
         .map(|(fact, _)| fact.clone())
         .collect();
     facts.sort_by_cached_key(|fact| {
@@ -157,16 +146,64 @@ fn same_look(one: &FactRecord, other: &FactRecord) -> bool {
     one.role == other.role && one.kind == other.kind && one.query == other.query
 }
 
-/// The places of the facts that some expectation holds against a clock.
-fn clocked(plan: &Plan) -> BTreeSet<usize> {
-    let by_clock = plan.bound.iter().filter(|bound| {
-        let expressions = &bound.invariant.expect.0;
-        expressions.iter().any(|one| {
-            one.compiled()
-                .is_ok_and(runproof_suite::expr::Expr::reads_clock)
+/// Takes along what is judged together with something that is taken, until nothing is added.
+fn take_along(taken: &mut [bool], latest: &[&FactRecord], reference: &[&FactRecord], plan: &Plan) {
+    let place = |at: usize| {
+        let wanted = plan.wanted().get(at)?;
+        latest.iter().position(|fact| {
+            wanted.role == fact.role && wanted.kind == fact.kind && wanted.query == fact.query
         })
-    });
-    by_clock
-        .flat_map(|bound| bound.facts().map(|(_, at)| at))
-        .collect()
+    };
+    let places: Vec<Option<usize>> = (0..plan.wanted().len()).map(place).collect();
+    let other: Vec<bool> = latest
+        .iter()
+        .map(|fact| {
+            let known = reference.iter().find(|known| same_look(known, fact));
+            known.is_none_or(|known| known.fact != fact.fact)
+        })
+        .collect();
+    // What each invariant is judged by, and whether a clock is among it.
+    let judged: Vec<(Vec<usize>, bool)> = plan
+        .bound
+        .iter()
+        .map(|bound| {
+            let by = bound.facts().filter_map(|(_, at)| *places.get(at)?);
+            let clock = bound.invariant.expect.0.iter().any(|one| {
+                one.compiled()
+                    .is_ok_and(runproof_suite::expr::Expr::reads_clock)
+            });
+            (by.collect(), clock)
+        })
+        .collect();
+    let mut grew = true;
+    while grew {
+        grew = false;
+        let roles: BTreeSet<&Role> = latest
+            .iter()
+            .zip(taken.iter())
+            .filter(|(_, taken)| **taken)
+            .map(|(fact, _)| &fact.role)
+            .collect();
+        for (by, clock) in &judged {
+            let is = |list: &[bool], at: usize| list.get(at) == Some(&true);
+            let with_clock = |at: &usize| {
+                *clock
+                    && latest
+                        .get(*at)
+                        .is_some_and(|fact| roles.contains(&fact.role))
+            };
+            if !by.iter().any(|at| is(taken, *at) || with_clock(at)) {
+                continue;
+            }
+            for at in by {
+                if let Some(slot) = taken.get_mut(*at)
+                    && !*slot
+                    && is(&other, *at)
+                {
+                    *slot = true;
+                    grew = true;
+                }
+            }
+        }
+    }
 }

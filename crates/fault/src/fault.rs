@@ -1,6 +1,7 @@
 //! A fault as a suite writes it: primitives, and what lets them take hold.
 
 use runproof_lab::LabSite;
+use runproof_model::site::Engine;
 use serde_json::{Map, Value};
 
 use crate::act::Act;
@@ -95,6 +96,13 @@ impl Fault {
         })
     }
 
+    /// Whether a lab on this engine can have it at all: on Docker no device and no setting of an
+    /// instance can be changed.
+    pub fn can_be_on(&self, engine: Engine) -> bool {
+        let by_engine = |one: &Primitive| matches!(one, Primitive::Instance(_));
+        engine != Engine::Docker || !self.primitives.iter().any(|(_, one)| by_engine(one))
+    }
+
     /// The acts in a lab, each with the role of its node, and the text that settles them.
     ///
     /// # Errors
@@ -144,6 +152,16 @@ mod tests {
         assert_eq!(roles, [None, Some("proxy")]);
         assert_eq!(fault.on.as_deref(), Some("system"));
         assert_eq!(fault.then.len(), 3);
+    }
+
+    #[rstest]
+    #[case(json!({ "instance": { "device": "eth0", "remove": true } }), false)]
+    #[case(json!({ "all": [{ "nothing": {} }, { "instance": { "config": "boot.autostart", "value": null } }] }), false)]
+    #[case(json!({ "remove-file": { "path": "/etc/app/a" } }), true)]
+    fn docker_changes_no_instance(#[case] fault: Value, #[case] can: bool) {
+        let fault = Fault::read(&fault).unwrap();
+        assert_eq!(fault.can_be_on(Engine::Docker), can);
+        assert!(fault.can_be_on(Engine::Incus));
     }
 
     #[rstest]

@@ -104,13 +104,14 @@ impl TestSite {
             prefix,
             folder: tempfile::tempdir().unwrap(),
         };
-        let output = site
-            .lab("up")
-            .args(["--engine", engine.name(), "--profile", profile])
-            .args(["--roles", &roles.join(",")])
-            .args(more)
-            .output()
-            .unwrap();
+        let mut up = site.lab("up");
+        up.args(["--engine", engine.name(), "--profile", profile])
+            .args(more);
+        // None named are all.
+        if !roles.is_empty() {
+            up.args(["--roles", &roles.join(",")]);
+        }
+        let output = up.output().unwrap();
         assert!(
             output.status.success(),
             "{}",

@@ -9,7 +9,7 @@ use runproof_suite::BoundScenario;
 use serde::Deserialize;
 
 use super::sight::Sight;
-use super::{GREEN_TIME, PAUSE};
+use super::{DEFECT_TIME, GREEN_TIME, PAUSE};
 
 /// A fix as a suite writes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -108,8 +108,13 @@ impl Fix {
                 let error = said.error.lines().last().unwrap_or_default();
                 last = format!("`{command}` ended with {}: {error}", said.code);
             }
+            // What is known not to mend is not waited for as long.
+            let time = match self.document_defect {
+                Some(_) => DEFECT_TIME,
+                None => GREEN_TIME,
+            };
             let green = sight
-                .until(&scenario.turns_red, GREEN_TIME, PAUSE, BTreeMap::is_empty)
+                .until(&scenario.turns_red, time, PAUSE, BTreeMap::is_empty)
                 .await;
             if !green {
                 let bad = sight.bad(&scenario.turns_red).await;

@@ -20,10 +20,14 @@ pub use sight::Sight;
 /// How long what must turn red may take, and what must turn green again.
 const RED_TIME: Duration = Duration::from_secs(45);
 const GREEN_TIME: Duration = Duration::from_secs(60);
+/// The same for a fix of which its suite knows that it does not mend.
+const DEFECT_TIME: Duration = Duration::from_secs(20);
 /// The pause between two looks.
 const PAUSE: Duration = Duration::from_millis(700);
 /// How long a fault is watched to see whether it mends by itself.
 const STAYS: Duration = Duration::from_secs(3);
+/// How long what was undone may take to be as it was in every fact.
+const SETTLES: Duration = Duration::from_secs(12);
 /// When the watchdog undoes a fault, whoever is still at work.
 const DEADLINE: Duration = Duration::from_secs(15 * 60);
 
@@ -149,6 +153,12 @@ pub async fn drill(
         after = sight.green().await.0;
     }
     row.residue = sight.residue(&before, &after);
+    // What was put back may have to be taken in again, as the drive monitor does with an object.
+    let settled = Instant::now() + SETTLES;
+    while !row.residue.is_empty() && Instant::now() < settled && !sight.is_cancelled() {
+        sight.wait(PAUSE).await;
+        row.residue = sight.residue(&before, &sight.look().await.0);
+    }
     row.times.whole_s = begun.elapsed().as_secs_f64();
     Ok(Drilled {
         seen: Some((before, red)),

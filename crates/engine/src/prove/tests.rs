@@ -194,8 +194,12 @@ fn a_clock_takes_along_what_is_held_against_it() {
         if role == "proxy" && kind == "caddyfile" {
             fact["errors"] = json!(["broken"]);
         }
+        // Another handshake on every node, which nobody would call a change.
+        if kind == "tls" {
+            fact["chain"] = json!([]);
+        }
     };
-    let recording = kit.recording("external-address", later);
+    let recording = kit.recording_but("external-address", later, "tls");
     let kinds: Vec<_> = recording
         .facts
         .iter()
@@ -203,7 +207,34 @@ fn a_clock_takes_along_what_is_held_against_it() {
         .collect();
     assert!(kinds.contains(&("proxy", "caddyfile")), "{kinds:?}");
     assert!(kinds.contains(&("proxy", "tls")), "{kinds:?}");
-    assert!(kinds.iter().all(|(role, _)| *role == "proxy"));
+    assert!(kinds.iter().all(|(role, _)| *role == "proxy"), "{kinds:?}");
+}
+
+/// What is held against each other comes from one look: a unit that was started again would make
+/// every line of an older log look as if it came before.
+#[test]
+fn what_is_judged_together_is_taken_along_as_far_as_it_is_another() {
+    let kit = kit();
+    let later = |role: &str, kind: &str, query: &Value, fact: &mut Value| {
+        if role == "system" && kind == "unit" && query["unit"] == "botserver.service" {
+            fact["started"] = json!(2_000_000_000.0);
+        }
+        if role == "system" && kind == "log" {
+            fact["entries"] = json!([]);
+        }
+    };
+    let recording = kit.recording_but("external-address", later, "log");
+    let has = |kind: &str, of: &str| {
+        let mut facts = recording.facts.iter();
+        facts.any(|fact| fact.kind == kind && fact.query.to_string().contains(of))
+    };
+    assert!(has("unit", "botserver.service"));
+    assert!(
+        has("log", "out.log"),
+        "env-no-dev-paths-in-logs holds both against each other"
+    );
+    // What is as the reference has it is left out.
+    assert!(!has("dotenv", ""));
 }
 
 /// An invariant of its own, and what `prove` thinks of it.

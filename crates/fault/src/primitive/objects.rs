@@ -132,6 +132,16 @@ fn object(words: String, key: &str, needs: &str, inject: &str) -> Act {
     )
 }
 
+/// An object that is only kept, or that there is none.
+pub(super) fn keep_object(key: &str) -> Result<Act, FaultError> {
+    check_key(key)?;
+    let mut act = object(format!("keeps the object {key}"), key, ":", ":");
+    act.effect = ":".to_owned();
+    // What nobody changed keeps its time too.
+    act.restore = format!("{COMMON}tell {key} | cmp -s - \"$KEPT/before\" || give object {key}");
+    Ok(act)
+}
+
 fn remove_bucket(bucket: &str) -> Act {
     act(
         format!("removes the bucket {bucket}"),

@@ -77,7 +77,7 @@ pub(super) fn fix(proof: &FixProof) -> &'static str {
         FixProof::Untried => "untried",
         FixProof::None(_) => "none",
         FixProof::Proven => "proven",
-        FixProof::DocumentDefect(_) => "document defect",
+        FixProof::DocumentDefect(_) => "defect",
         FixProof::Failed(_) => "failed",
         FixProof::Unneeded(_) => "unneeded",
     }

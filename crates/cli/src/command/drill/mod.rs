@@ -171,6 +171,11 @@ pub fn run(args: &DrillArgs, display: &DisplayOptions) -> ExitCode {
     if !unreadable.is_empty() {
         return ExitCode::Usage;
     }
+    let engine = live.file.site.reach.engine;
+    let possible = |one: &BoundScenario| {
+        runproof_fault::Fault::read(&one.fault).is_ok_and(|fault| fault.can_be_on(engine))
+    };
+    let known: Vec<BoundScenario> = known.into_iter().filter(possible).collect();
     let known = if args.sample {
         scenarios::sample(&known)
     } else {

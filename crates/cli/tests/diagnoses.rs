@@ -1,0 +1,135 @@
+//! Diagnosing what was recorded: each fault alone, and two at once.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test says what it means by panicking"
+)]
+
+use std::collections::BTreeSet;
+
+use runproof::{faults, load};
+use runproof_engine::{Signature, diagnose, replay, signatures, site_of};
+use runproof_model::exit::Gate;
+use runproof_model::{Diagnosis, FactRecord, FaultRecording};
+use runproof_site::Bundle;
+use runproof_suite::{Library, Plan, Selection, Waivers, bind};
+
+struct Records {
+    reference: Bundle,
+    plan: Plan,
+    recordings: Vec<FaultRecording>,
+    signatures: Vec<Signature>,
+}
+
+impl Records {
+    fn built_in() -> Self {
+        let library = Library::builtin().unwrap();
+        let reference = load::reference(&library, None).unwrap();
+        let recordings = faults::recordings(None).unwrap();
+        let site = site_of(&reference);
+        let plan = bind(&library, &site, &Selection::all());
+        let signatures = signatures(&library, &plan, &reference.evidence, &recordings, &site);
+        Self {
+            reference,
+            plan,
+            recordings,
+            signatures,
+        }
+    }
+
+    /// What a report of the site would lead to while these faults are in.
+    fn diagnosed(&self, faults: &[&FaultRecording]) -> Diagnosis {
+        let mut bundle = self.reference.clone();
+        let evidence = &mut bundle.evidence;
+        let round = evidence.rounds.last_mut().unwrap();
+        for fault in faults {
+            for node in &fault.nodes {
+                let at = evidence.nodes.iter_mut().find(|one| one.role == node.role);
+                *at.unwrap() = node.clone();
+            }
+            for fact in &fault.facts {
+                match round.facts.iter_mut().find(|one| same(one, fact)) {
+                    Some(known) => *known = fact.clone(),
+                    None => round.facts.push(fact.clone()),
+                }
+            }
+        }
+        let checked = replay(&bundle, &self.plan, &Waivers::default(), Gate::default());
+        diagnose(&self.signatures, &checked.report)
+    }
+}
+
+fn same(one: &FactRecord, other: &FactRecord) -> bool {
+    one.role == other.role && one.kind == other.kind && one.query == other.query
+}
+
+/// In which of the first so many places a scenario stands; those that nothing tells apart share one.
+fn place(diagnosis: &Diagnosis, scenario: &str) -> Option<usize> {
+    diagnosis
+        .candidates
+        .iter()
+        .position(|class| class.scenarios.iter().any(|one| one.id == scenario))
+}
+
+#[test]
+fn every_recorded_fault_is_named_first() {
+    let records = Records::built_in();
+    assert!(
+        records.recordings.len() >= 45,
+        "{}",
+        records.recordings.len()
+    );
+    let wrong: Vec<String> = records
+        .recordings
+        .iter()
+        .filter_map(|fault| {
+            let diagnosis = records.diagnosed(&[fault]);
+            let first = diagnosis.candidates.first();
+            let first = first.map(|class| class.scenarios.iter().map(|one| one.id.as_str()));
+            let first: Vec<&str> = first.into_iter().flatten().collect();
+            let named = place(&diagnosis, &fault.scenario) == Some(0);
+            (!named).then(|| format!("{}: {}", fault.scenario, first.join(", ")))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Two faults that change nothing of each other's, on different nodes: either can be seen.
+#[test]
+fn of_two_faults_at_once_both_are_among_the_first_three() {
+    let records = Records::built_in();
+    let roles = |fault: &FaultRecording| -> BTreeSet<String> {
+        fault
+            .facts
+            .iter()
+            .map(|fact| fact.role.to_string())
+            .collect()
+    };
+    let mut tried = 0;
+    let mut wrong = Vec::new();
+    let all = &records.recordings;
+    for (at, one) in all.iter().enumerate() {
+        for other in all.iter().skip(at + 1) {
+            if !roles(one).is_disjoint(&roles(other)) {
+                continue;
+            }
+            tried += 1;
+            let diagnosis = records.diagnosed(&[one, other]);
+            let places = [&one.scenario, &other.scenario].map(|id| place(&diagnosis, id));
+            if !places.iter().all(|place| place.is_some_and(|at| at < 3)) {
+                wrong.push(format!(
+                    "{} and {}: {places:?}",
+                    one.scenario, other.scenario
+                ));
+            }
+        }
+    }
+    assert!(tried >= 15, "{tried}");
+    assert!(
+        wrong.is_empty(),
+        "{} of {tried}:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
