@@ -110,19 +110,19 @@ fn of_two_faults_at_once_both_are_among_the_first_three() {
     let mut wrong = Vec::new();
     let all = &records.recordings;
     for (at, one) in all.iter().enumerate() {
-        for other in all.iter().skip(at + 1) {
-            if !roles(one).is_disjoint(&roles(other)) {
-                continue;
-            }
-            tried += 1;
-            let diagnosis = records.diagnosed(&[one, other]);
-            let places = [&one.scenario, &other.scenario].map(|id| place(&diagnosis, id));
-            if !places.iter().all(|place| place.is_some_and(|at| at < 3)) {
-                wrong.push(format!(
-                    "{} and {}: {places:?}",
-                    one.scenario, other.scenario
-                ));
-            }
+        // Each with the next that is on other nodes: all pairs would take minutes.
+        let mut others = all.iter().cycle().skip(at + 1).take(all.len());
+        let Some(other) = others.find(|other| roles(one).is_disjoint(&roles(other))) else {
+            continue;
+        };
+        tried += 1;
+        let diagnosis = records.diagnosed(&[one, other]);
+        let places = [&one.scenario, &other.scenario].map(|id| place(&diagnosis, id));
+        if !places.iter().all(|place| place.is_some_and(|at| at < 3)) {
+            wrong.push(format!(
+                "{} and {}: {places:?}",
+                one.scenario, other.scenario
+            ));
         }
     }
     assert!(tried >= 15, "{tried}");

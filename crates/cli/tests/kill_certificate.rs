@@ -13,7 +13,7 @@
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -63,6 +63,13 @@ ip -4 -o addr show scope global | awk '{ print $2, $4 }'
 /// What is known of one node: its identity, and its state.
 type Node = (String, Vec<String>);
 
+/// A scenario, how long its drill takes when nobody kills it, and the nodes that it changes.
+struct Sampled {
+    name: String,
+    time: Duration,
+    roles: BTreeSet<&'static str>,
+}
+
 struct Certificate {
     site: TestSite,
     nodes: BTreeMap<&'static str, Node>,
@@ -81,9 +88,9 @@ fn node(site: &TestSite, role: &str) -> Node {
     (identity, state)
 }
 
-fn nodes(site: &TestSite) -> BTreeMap<&'static str, Node> {
+fn nodes(site: &TestSite, roles: &BTreeSet<&'static str>) -> BTreeMap<&'static str, Node> {
     std::thread::scope(|scope| {
-        let looks: Vec<_> = ROLES
+        let looks: Vec<_> = roles
             .iter()
             .map(|&role| (role, scope.spawn(move || node(site, role))))
             .collect();
@@ -142,7 +149,7 @@ impl Certificate {
         let site = TestSite::up(Engine::Incus, "incus", &ROLES);
         let verdicts = soon(Duration::from_secs(90), || verdicts(&site)).unwrap();
         Self {
-            nodes: nodes(&site),
+            nodes: nodes(&site, &ROLES.into()),
             verdicts,
             site,
             anew: Vec::new(),
@@ -161,28 +168,39 @@ impl Certificate {
         command
     }
 
-    /// One scenario of each primitive, and how long each takes when nobody kills it.
-    fn sample(&self) -> Vec<(String, Duration)> {
+    /// One scenario of each primitive, run once without a kill.
+    fn sample(&self) -> Vec<Sampled> {
         let output = self.drill(&["--list", "--sample"]).output().unwrap();
         let list = String::from_utf8(output.stdout).unwrap();
         let names = list
             .lines()
             .filter_map(|line| line.split_whitespace().next());
-        let sample: Vec<(String, Duration)> = names
+        let sample: Vec<Sampled> = names
             .map(|name| {
                 let begun = Instant::now();
                 let output = self.drill(&["--format", "json", name]).output().unwrap();
                 let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-                println!("{name}: {} undisturbed", report["scenarios"][0]["outcome"]);
-                (name.to_owned(), begun.elapsed())
+                let row = &report["scenarios"][0];
+                assert_eq!(row["outcome"], "caught", "{row}");
+                let acts = row["acts"].as_array().unwrap();
+                let of = |role: &str| {
+                    let begin = format!("{role}: ");
+                    acts.iter()
+                        .any(|act| act.as_str().unwrap().starts_with(&begin))
+                };
+                Sampled {
+                    name: name.to_owned(),
+                    time: begun.elapsed(),
+                    roles: ROLES.into_iter().filter(|role| of(role)).collect(),
+                }
             })
             .collect();
         assert!(sample.len() > 12, "{list}");
         sample
     }
 
-    /// Compares everything with the beginning.
-    fn judge(&mut self, what: &str) {
+    /// Compares the verdicts and these nodes with the beginning.
+    fn judge(&mut self, what: &str, roles: &BTreeSet<&'static str>) {
         let journal = self.site.kept().join("faults.jsonl");
         let healed = soon(Duration::from_secs(150), || {
             if journal.exists() {
@@ -210,12 +228,12 @@ impl Certificate {
         // A unit that was put back may still be coming up.
         let mut now = BTreeMap::new();
         let differs = soon(Duration::from_secs(20), || {
-            now = nodes(&self.site);
-            let differs: Vec<String> = self
-                .nodes
+            now = nodes(&self.site, roles);
+            let differs: Vec<String> = now
                 .iter()
-                .filter(|(role, (identity, _))| now[*role].0 == *identity)
-                .flat_map(|(role, (_, state))| difference(role, state, &now[role].1))
+                .map(|(role, node)| (role, &self.nodes[role], node))
+                .filter(|(_, before, after)| before.0 == after.0)
+                .flat_map(|(role, before, after)| difference(role, &before.1, &after.1))
                 .collect();
             if differs.is_empty() {
                 Ok(())
@@ -226,24 +244,25 @@ impl Certificate {
         if let Err(differs) = differs {
             self.failed.push(format!("{what}: differs:\n  {differs}"));
         }
-        let made: Vec<&str> = ROLES
-            .into_iter()
-            .filter(|role| now[role].0 != self.nodes[role].0)
+        let made: Vec<&str> = now
+            .iter()
+            .filter(|(role, node)| node.0 != self.nodes[*role].0)
+            .map(|(role, _)| *role)
             .collect();
         if !made.is_empty() {
             println!("{what}: made anew: {}", made.join(", "));
             self.anew.push(format!("{what}: {}", made.join(", ")));
         }
-        self.nodes = now;
+        self.nodes.extend(now);
     }
 
-    fn at_every_step(&mut self, sample: &[(String, Duration)]) -> usize {
+    fn at_every_step(&mut self, sample: &[Sampled]) -> usize {
         let mut kills = 0;
-        for (scenario, _) in sample {
+        for Sampled { name, roles, .. } in sample {
             let mut hit = Vec::new();
             for step in STEPS {
                 let output = self
-                    .drill(&[scenario])
+                    .drill(&[name])
                     .env("RUNPROOF_TEST_DIE_AT", step)
                     .output()
                     .unwrap();
@@ -252,14 +271,14 @@ impl Certificate {
                     kills += 1;
                     hit.push(step);
                 }
-                self.judge(&format!("{scenario} at {step}"));
+                self.judge(&format!("{name} at {step}"), roles);
             }
-            println!("{scenario}: killed at {}", hit.join(", "));
+            println!("{name}: killed at {}", hit.join(", "));
         }
         kills
     }
 
-    fn at_random_moments(&mut self, sample: &[(String, Duration)], moments: u64, seed: u64) -> u64 {
+    fn at_random_moments(&mut self, sample: &[Sampled], moments: u64, seed: u64) -> u64 {
         let mut state = seed;
         let mut next = |below: u64| {
             state ^= state << 13;
@@ -269,15 +288,15 @@ impl Certificate {
         };
         let mut kills = 0;
         for moment in 0..moments {
-            let (scenario, time) = &sample[usize::try_from(moment).unwrap() % sample.len()];
-            let millis = next(u64::try_from(time.as_millis()).unwrap());
-            let mut child = self.drill(&[scenario]).spawn().unwrap();
+            let one = &sample[usize::try_from(moment).unwrap() % sample.len()];
+            let millis = next(u64::try_from(one.time.as_millis()).unwrap());
+            let mut child = self.drill(&[&one.name]).spawn().unwrap();
             std::thread::sleep(Duration::from_millis(millis));
             child.kill().unwrap();
             if child.wait().unwrap().code().is_none() {
                 kills += 1;
             }
-            self.judge(&format!("{scenario} after {millis} ms"));
+            self.judge(&format!("{} after {millis} ms", one.name), &one.roles);
         }
         kills
     }
@@ -304,7 +323,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
 fn on_incus_a_drill_that_is_killed_at_any_step_or_moment_leaves_the_lab_as_it_was() {
     let mut certificate = Certificate::begin();
     let sample = certificate.sample();
-    certificate.judge("undisturbed");
+    certificate.judge("undisturbed", &ROLES.into());
     let steps = certificate.at_every_step(&sample);
     let moments = number("RUNPROOF_KILLS", 100);
     let seed = number("RUNPROOF_SEED", 20_261_126);

@@ -76,12 +76,14 @@ pub(crate) fn keep_path(path: &str, name: &str) -> String {
     )
 }
 
-/// Text that puts a kept path back. The new one is made beside it and renamed, so that nobody sees half a file.
+/// Text that puts a kept path back. The new one is made beside it and renamed, so that nobody sees half a file. A file
+/// with the same content stays the one it is: a program that runs from it would have lost its own.
 pub(crate) fn restore_path(path: &str, name: &str) -> String {
     let path = sh(path);
     format!(
         "p={path}; k=\"$KEPT/{name}\"\n\
          if [ -e \"$k.absent\" ]; then rm -rf -- \"$p\"\n\
+         elif [ -f \"$k\" ] && [ ! -L \"$k\" ] && [ -f \"$p\" ] && [ ! -L \"$p\" ] && cmp -s -- \"$k\" \"$p\"; then chown --reference=\"$k\" -- \"$p\" && chmod --reference=\"$k\" -- \"$p\"\n\
          elif [ -d \"$k\" ] && [ ! -L \"$k\" ]; then mkdir -p -- \"$p\" && find \"$p\" -mindepth 1 -delete && cp -a -- \"$k/.\" \"$p/\" && chmod --reference=\"$k\" -- \"$p\" && chown --reference=\"$k\" -- \"$p\"\n\
          elif [ -e \"$k\" ] || [ -L \"$k\" ]; then rm -rf -- \"$p.runproof-new\" && cp -a -- \"$k\" \"$p.runproof-new\" && {{ [ ! -d \"$p\" ] || [ -L \"$p\" ] || rm -rf -- \"$p\"; }} && mv -fT -- \"$p.runproof-new\" \"$p\"\n\
          else echo 'what was kept is gone' >&2; false; fi"

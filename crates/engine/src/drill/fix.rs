@@ -22,6 +22,10 @@ pub struct Fix {
     pub on: Option<String>,
     /// Why there is none that could be run.
     pub none: Option<String>,
+    /// For how many seconds it has to stay green afterwards, where that shows only then: a program that
+    /// is started anew has said nothing of its trouble yet.
+    #[serde(default)]
+    pub stays_s: u16,
     /// Why the commands cannot mend, whoever runs them: the document is wrong, and a drill that
     /// finds them to fail has found what is known.
     pub document_defect: Option<String>,
@@ -116,8 +120,16 @@ impl Fix {
             let green = sight
                 .until(&scenario.turns_red, time, PAUSE, BTreeMap::is_empty)
                 .await;
-            if !green {
-                let bad = sight.bad(&scenario.turns_red).await;
+            let took = started.elapsed();
+            if green {
+                sight.wait(Duration::from_secs(self.stays_s.into())).await;
+            }
+            let bad = if green && self.stays_s == 0 {
+                BTreeMap::new()
+            } else {
+                sight.bad(&scenario.turns_red).await
+            };
+            if !green || !bad.is_empty() {
                 let red = bad.into_keys().collect::<Vec<_>>().join(", ");
                 return Ok(FixProof::Failed(if turn == 1 {
                     format!("still red: {red}. {last}").trim_end().to_owned()
@@ -128,7 +140,7 @@ impl Fix {
                 }));
             }
             if turn == 1 {
-                row.times.green_s = Some(started.elapsed().as_secs_f64());
+                row.times.green_s = Some(took.as_secs_f64());
             }
         }
         // A consequence may outlive its cause, as a line in a log does: that is told, and no failure.
@@ -161,6 +173,7 @@ mod tests {
     #[rstest]
     #[case::commands(json!({ "run": ["systemctl restart ui"], "on": "system" }))]
     #[case::a_reason(json!({ "none": "no document says how" }))]
+    #[case::a_defect(json!({ "run": ["systemctl restart ui"], "document-defect": "it is masked", "stays-s": 20 }))]
     fn a_fix_says_how_it_mends_or_why_nothing_does(#[case] fix: Value) {
         assert!(read(Some(fix)).is_ok());
     }
@@ -180,6 +193,8 @@ mod tests {
     #[case::both(json!({ "run": ["true"], "none": "why" }), "both `run` and `none`")]
     #[case::no_reason(json!({ "none": " " }), "`none` is empty")]
     #[case::no_command(json!({ "run": ["true", ""] }), "a command of `run` is empty")]
+    #[case::a_defect_of_nothing(json!({ "none": "why", "document-defect": "why" }), "is said of commands")]
+    #[case::a_defect_without_a_reason(json!({ "run": ["true"], "document-defect": " " }), "`document-defect` is empty")]
     #[case::unknown(json!({ "runs": ["true"] }), "unknown field `runs`")]
     #[case::no_list(json!({ "run": "true" }), "invalid type")]
     fn what_is_no_fix_is_not_read(#[case] fix: Value, #[case] said: &str) {

@@ -196,6 +196,7 @@ impl<'a> Sight<'a> {
             // A secret that was put back is a version of its own.
             Some("kv") => leaf.ends_with(" version") || leaf.ends_with(" created"),
             Some("file") => leaf.contains("\"file\":\"/opt/gbo/logs/") && leaf.ends_with(" size"),
+            Some("dir") => leaf.contains("\"dir\":\"/opt/gbo/logs\"") && leaf.ends_with(" entries"),
             _ => false,
         };
         differences(before, after)

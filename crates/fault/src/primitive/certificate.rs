@@ -84,9 +84,12 @@ impl Certificate {
                 self.sign(
                     &lab,
                     &format!("-days 90 -subj /CN={NAME} -extfile \"$W/ext\""),
-                    &format!("printf 'basicConstraints=critical,CA:FALSE\\nextendedKeyUsage=serverAuth,clientAuth\\nsubjectAltName=DNS:{NAME}\\n' >\"$W/ext\""),
+                    // The old names would come along by the request.
+                    &format!("sed -i s/copyall/none/ \"$W/config\" && printf 'basicConstraints=critical,CA:FALSE\\nextendedKeyUsage=serverAuth,clientAuth\\nsubjectAltName=DNS:{NAME}\\n' >\"$W/ext\""),
                 )?,
-                format!("openssl x509 -in {path} -noout -subject | grep -qF {NAME}"),
+                format!(
+                    "openssl x509 -in {path} -noout -ext subjectAltName | grep -qx ' *DNS:{NAME}'"
+                ),
             ),
             Becomes::OtherAuthority => (
                 "lets another authority sign",

@@ -21,6 +21,12 @@ pub struct Port {
     pub instead_of: Option<String>,
 }
 
+/// A program that holds a port: a client is let in, and never answered. Every Debian has this Perl.
+const HOLDER: &str = r#"use Socket qw(:DEFAULT inet_pton pack_sockaddr_in6); my ($h, $p) = @ARGV; my $six = $h =~ /:/;
+socket(my $s, $six ? AF_INET6 : AF_INET, SOCK_STREAM, 0) or die "socket: $!"; setsockopt($s, SOL_SOCKET, SO_REUSEADDR, 1);
+bind($s, $six ? pack_sockaddr_in6($p, inet_pton(AF_INET6, $h)) : pack_sockaddr_in($p, inet_aton($h))) or die "bind: $!";
+listen($s, 64) or die "listen: $!"; sleep"#;
+
 impl Port {
     pub(super) fn act(&self) -> Result<Act, FaultError> {
         if self.port == 0 {
@@ -30,14 +36,9 @@ impl Port {
             check_unit(unit)?;
         }
         let port = self.port;
-        let address = match self.address {
-            Some(IpAddr::V6(address)) => format!("[{address}]"),
-            Some(IpAddr::V4(address)) => address.to_string(),
-            None => "127.0.0.1".to_owned(),
-        };
-        // systemd itself holds it: a client is let in, and never answered.
+        let address = self.address.unwrap_or(IpAddr::from([127, 0, 0, 1]));
         let holder = format!("runproof-port-{port}");
-        let is_held = format!("systemctl is-active -q {holder}.socket");
+        let is_held = format!("systemctl is-active -q {holder}.service");
         let unit = self.instead_of.as_deref();
         let state_of_owner = unit.map(state_of_unit).unwrap_or_else(|| ":".to_owned());
         let needs = match unit {
@@ -65,12 +66,12 @@ impl Port {
             state: format!("if {is_held}; then echo held; else echo free\n{state_of_owner}\nfi"),
             keep: format!("({state_of_owner}) >\"$KEPT/unit\""),
             inject: format!(
-                "{stop} && systemd-run -q --collect --unit={holder} --socket-property=ListenStream={} sleep infinity",
-                sh(&format!("{address}:{port}"))
+                "{stop} && systemd-run -q --collect --unit={holder} perl -e {} {address} {port}",
+                sh(HOLDER)
             ),
             effect: format!("{is_held} && [ -n \"$(ss -Hltn 'sport = :{port}')\" ]"),
             restore: format!(
-                "systemctl stop {holder}.socket {holder}.service 2>/dev/null\nsystemctl reset-failed {holder}.socket {holder}.service 2>/dev/null\n{start}"
+                "systemctl stop {holder}.service 2>/dev/null\nsystemctl reset-failed {holder}.service 2>/dev/null\n{start}"
             ),
         })
     }

@@ -138,11 +138,33 @@ pub(super) fn client(web: &Web, url: &Url, token: &str) -> Result<VaultClient, R
 
 /// An error of vaultrs in which "not found" is an absence: the Vault itself said so.
 pub(super) fn missing_or<T>(web: &Web, error: &ClientError) -> Observed<T> {
-    if status(error) == Some(404) {
+    if status(error) == Some(404) || is_deleted(error) {
         Observed::Absent
     } else {
         Observed::Unknown(reason(web, error))
     }
+}
+
+/// Whether the Vault says that the newest version is deleted: status 404 like a secret that never was,
+/// and in the place of errors it tells of the version, which has no values any more. A 404 of somebody
+/// in between says no such thing.
+fn is_deleted(error: &ClientError) -> bool {
+    let ClientError::RestClientError {
+        source:
+            rustify::errors::ClientError::ServerResponseError {
+                code: 404,
+                content: Some(content),
+            },
+    } = error
+    else {
+        return false;
+    };
+    serde_json::from_str::<Value>(content).is_ok_and(|answer| {
+        answer.pointer("/data/data") == Some(&Value::Null)
+            && answer
+                .pointer("/data/metadata/version")
+                .is_some_and(Value::is_u64)
+    })
 }
 
 fn status(error: &ClientError) -> Option<u16> {

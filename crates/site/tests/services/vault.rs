@@ -105,6 +105,12 @@ async fn the_chain_reads_secrets_and_tells_fingerprints_only() {
     kv2::set(&vault.root, "secret", "gbo/drive", &secrets)
         .await
         .unwrap();
+    kv2::set(&vault.root, "secret", "gbo/gone", &secrets)
+        .await
+        .unwrap();
+    kv2::delete_latest(&vault.root, "secret", "gbo/gone")
+        .await
+        .unwrap();
     let folder = Folder::new("vault");
     let token = vault.token("1h").await;
     let site = site(&folder, &vault, &token);
@@ -118,9 +124,13 @@ async fn the_chain_reads_secrets_and_tells_fingerprints_only() {
                     "capabilities": ["secret/data/gbo/drive", "sys/seal"], "lists": ["gbo", "gbo/none"] }),
             json!({ "vault": vault.address }),
             json!({ "vault": "chain", "credential": "vault" }),
+            json!({ "kv": "gbo/gone", "plain": ["host"] }),
         ],
     )
     .await;
+    // Deleted is gone, though the Vault still knows its versions.
+    assert_eq!(facts[6]["exists"], false, "{}", facts[6]);
+    assert!(is_absent(&facts[6]["keys"]) && is_absent(&facts[6]["plain"]["host"]));
     let drive = &facts[0];
     assert_eq!(drive["exists"], true, "{drive}");
     assert_eq!(
@@ -152,7 +162,7 @@ async fn the_chain_reads_secrets_and_tells_fingerprints_only() {
         json!(["read"])
     );
     assert_eq!(seen["capabilities"]["sys/seal"], json!(["deny"]));
-    assert_eq!(seen["lists"]["gbo"], json!(["drive"]));
+    assert_eq!(seen["lists"]["gbo"], json!(["drive", "gone"]));
     assert!(is_absent(&seen["lists"]["gbo/none"]), "{seen}");
     assert_eq!(unknown(&facts[4]["token_alive"]), "not-allowed");
     assert_eq!(facts[5]["token_alive"], true, "{}", facts[5]);
