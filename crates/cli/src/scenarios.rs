@@ -8,6 +8,9 @@ use runproof_suite::{BoundScenario, Diagnostic, Library, TriedScenario, tried};
 
 use crate::load::alike;
 
+/// For how many seconds a scenario of a sample may wait for its fault to show.
+const BRIEFLY: u32 = 5;
+
 /// What is wrong with the faults and fixes of all scenarios, each tried in every profile that can
 /// have it. Sorted; empty when all is well.
 pub fn mistakes(library: &Library) -> Vec<Diagnostic> {
@@ -50,39 +53,44 @@ fn of_fix(library: &Library, tried: &TriedScenario<'_>) -> Option<Diagnostic> {
     }
 }
 
-/// One scenario of each primitive, in the order in which they stand: the first whose fix can be run,
-/// else the first; a scenario stands for all that its fault has.
+/// One scenario of each primitive, in the order in which they stand: of those that do not have to wait
+/// for long, the first whose fix is documented to mend and can be run.
 pub fn sample(scenarios: &[BoundScenario]) -> Vec<BoundScenario> {
-    let read: Vec<(&BoundScenario, BTreeSet<&'static str>, bool)> = scenarios
+    struct Read<'a> {
+        id: &'a str,
+        names: BTreeSet<&'static str>,
+        // The less the better.
+        rank: (bool, bool),
+    }
+    let read: Vec<Read<'_>> = scenarios
         .iter()
         .filter_map(|one| {
             let fault = Fault::read(&one.fault).ok()?;
             let fix = Fix::read(one).ok()?;
             let names = fault.primitives.iter().map(|(_, one)| one.name());
-            // What only keeps breaks nothing.
-            let names = names.filter(|name| *name != "keep").collect();
-            Some((one, names, !fix.run.is_empty()))
+            let waits: u32 = fault.then.iter().map(|one| u32::from(one.waits())).sum();
+            Some(Read {
+                id: &one.id,
+                // What only keeps breaks nothing.
+                names: names.filter(|name| *name != "keep").collect(),
+                rank: (
+                    waits > BRIEFLY,
+                    fix.run.is_empty() || fix.document_defect.is_some(),
+                ),
+            })
         })
         .collect();
-    let all: BTreeSet<&str> = read
-        .iter()
-        .flat_map(|(_, names, _)| names)
-        .copied()
-        .collect();
-    let mut chosen: Vec<(&BoundScenario, &BTreeSet<&'static str>)> = Vec::new();
+    let all: BTreeSet<&str> = read.iter().flat_map(|one| &one.names).copied().collect();
+    let mut chosen: Vec<&Read<'_>> = Vec::new();
     for name in all {
-        if chosen.iter().any(|(_, names)| names.contains(name)) {
+        if chosen.iter().any(|one| one.names.contains(name)) {
             continue;
         }
-        let of_it = || read.iter().filter(|(_, names, _)| names.contains(name));
-        let best = of_it().find(|(_, _, fix)| *fix).or_else(|| of_it().next());
-        chosen.extend(best.map(|(one, names, _)| (*one, names)));
+        let of_it = read.iter().filter(|one| one.names.contains(name));
+        chosen.extend(of_it.min_by_key(|one| one.rank));
     }
-    scenarios
-        .iter()
-        .filter(|one| chosen.iter().any(|(chosen, _)| chosen.id == one.id))
-        .cloned()
-        .collect()
+    let is_chosen = |one: &&BoundScenario| chosen.iter().any(|chosen| chosen.id == one.id);
+    scenarios.iter().filter(is_chosen).cloned().collect()
 }
 
 /// What is to be said of a role that a profile does not know.

@@ -187,7 +187,7 @@ fn refused(site: &TestSite, before: &str) {
         assert_ne!(output.status.code(), Some(0));
         assert!(said.contains(words), "{words}: {said}");
         let table = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(!table.contains(SCENARIO), "{table}");
+        assert!(table.contains("0 of 0 scenarios proven"), "{table}");
     };
     // A copy beside the node: both claim to be it.
     incus(&["copy", &node, &copy]);
@@ -359,6 +359,6 @@ fn on_incus_one_scenario_of_each_primitive_is_caught_mended_and_undone() {
         assert_eq!(row["anew"], serde_json::json!([]), "{row}");
     }
     let proven = rows.iter().filter(|row| row["fix"]["fix"] == "proven");
-    assert!(proven.count() > 9, "{rows:?}");
+    assert!(proven.count() > 8, "{rows:?}");
     assert_eq!(output.status.code(), Some(0));
 }

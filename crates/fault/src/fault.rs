@@ -103,11 +103,12 @@ impl Fault {
         engine != Engine::Docker || !self.primitives.iter().any(|(_, one)| by_engine(one))
     }
 
-    /// The acts in a lab, each with the role of its node, and the text that settles them.
+    /// The acts in a lab, each with the role of its node, the text that lets them take hold, and the
+    /// one that lets their undo.
     ///
     /// # Errors
     /// When a primitive cannot be an act there; nothing was changed.
-    pub fn acts(&self, lab: &LabSite) -> Result<(Vec<Act>, String), FaultError> {
+    pub fn acts(&self, lab: &LabSite) -> Result<(Vec<Act>, String, String), FaultError> {
         let mut acts: Vec<Act> = Vec::new();
         if lab.node(LOGGING).is_some() {
             acts.push(lines());
@@ -118,12 +119,11 @@ impl Fault {
             act.on = act.on.or_else(|| on.clone());
             acts.push(act);
         }
-        let settle = self
-            .then
-            .iter()
-            .map(Settle::text)
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok((acts, settle.join("\n")))
+        let texts = |text: fn(&Settle) -> Result<String, FaultError>| {
+            let texts = self.then.iter().map(text);
+            Ok::<_, FaultError>(texts.collect::<Result<Vec<_>, _>>()?.join("\n"))
+        };
+        Ok((acts, texts(Settle::text)?, texts(Settle::undo_text)?))
     }
 }
 

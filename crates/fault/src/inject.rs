@@ -81,7 +81,7 @@ pub async fn inject(lab: LabSite, order: Order<'_>) -> Result<Held, FaultError> 
             lab.name()
         )));
     }
-    let (acts, settle) = order.fault.acts(&lab)?;
+    let (acts, settle, undo_settle) = order.fault.acts(&lab)?;
     let id = machine::random()?;
     let mut undo = Undo {
         id: id.clone(),
@@ -91,7 +91,7 @@ pub async fn inject(lab: LabSite, order: Order<'_>) -> Result<Held, FaultError> 
         boot: machine::boot(),
         deadline: machine::now() + i64::try_from(order.deadline.as_secs()).unwrap_or(i64::MAX / 2),
         acts: Vec::new(),
-        settle,
+        settle: undo_settle,
     };
     for (number, act) in acts.iter().enumerate() {
         let role = act
@@ -133,7 +133,7 @@ pub async fn inject(lab: LabSite, order: Order<'_>) -> Result<Held, FaultError> 
         watchdog,
         lease,
     };
-    match held.act(&acts).await {
+    match held.act(&acts, &settle).await {
         Ok(()) => Ok(held),
         Err(error) => {
             held.undo().await?;
@@ -144,7 +144,7 @@ pub async fn inject(lab: LabSite, order: Order<'_>) -> Result<Held, FaultError> 
 
 impl Held {
     /// Keeps, does and verifies, act after act; then lets all of it take hold.
-    async fn act(&mut self, acts: &[Act]) -> Result<(), FaultError> {
+    async fn act(&mut self, acts: &[Act], settle: &str) -> Result<(), FaultError> {
         let id = self.undo.id.clone();
         for (number, act) in acts.iter().enumerate() {
             let node = self.node(number)?;
@@ -169,7 +169,7 @@ impl Held {
                 state,
             })?;
         }
-        self.settle().await?;
+        self.settle(settle).await?;
         for (number, act) in acts.iter().enumerate() {
             let node = self.node(number)?;
             let effect = text(&id, number, &act.effect);
@@ -240,12 +240,12 @@ impl Held {
         })
     }
 
-    async fn settle(&self) -> Result<(), FaultError> {
-        if self.undo.settle.is_empty() {
+    async fn settle(&self, text: &str) -> Result<(), FaultError> {
+        if text.is_empty() {
             return Ok(());
         }
         for node in undo::nodes(&self.lab, &self.undo)? {
-            self.must(node, &self.undo.settle, "settling").await?;
+            self.must(node, text, "settling").await?;
         }
         Ok(())
     }

@@ -28,7 +28,30 @@ pub enum Settle {
 #[serde(deny_unknown_fields)]
 pub struct Empty {}
 
+/// The longest pause that an undo makes: what a fault needs to show itself, the undo does not need.
+const UNDO_PAUSE: u8 = 5;
+
 impl Settle {
+    /// For how many seconds it does nothing but wait.
+    pub fn waits(&self) -> u8 {
+        match self {
+            Self::WaitS(seconds) => *seconds,
+            Self::DaemonReload(_)
+            | Self::RestartUnit(_)
+            | Self::ReloadUnit(_)
+            | Self::StopUnit(_)
+            | Self::StartUnit(_) => 0,
+        }
+    }
+
+    /// Its text after an undo.
+    pub(crate) fn undo_text(&self) -> Result<String, FaultError> {
+        match self {
+            Self::WaitS(seconds) => Self::WaitS(UNDO_PAUSE.min(*seconds)).text(),
+            other => other.text(),
+        }
+    }
+
     /// Its text. A unit that does not come up is an effect, no failure of the action.
     pub(crate) fn text(&self) -> Result<String, FaultError> {
         let unit = |verb: &str, name: &str| {
