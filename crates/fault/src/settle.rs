@@ -46,10 +46,10 @@ impl Settle {
 
     /// Its text after an undo.
     pub(crate) fn undo_text(&self) -> Result<String, FaultError> {
-        match self {
-            Self::WaitS(seconds) => Self::WaitS(UNDO_PAUSE.min(*seconds)).text(),
-            other => other.text(),
+        if let Self::WaitS(seconds) = self {
+            return Self::WaitS(UNDO_PAUSE.min(*seconds)).text();
         }
+        self.text()
     }
 
     /// Its text. A unit that does not come up is an effect, no failure of the action.
