@@ -129,6 +129,29 @@ impl Times {
 }
 
 impl Row {
+    /// A row of which nothing is known yet: an error, until somebody judges it.
+    pub fn blank(
+        scenario: impl Into<String>,
+        title: impl Into<String>,
+        role: impl Into<String>,
+    ) -> Self {
+        Self {
+            scenario: scenario.into(),
+            title: title.into(),
+            role: role.into(),
+            standins: Vec::new(),
+            outcome: Outcome::Error,
+            why: None,
+            acts: Vec::new(),
+            cells: Vec::new(),
+            fix: FixProof::Untried,
+            left: Vec::new(),
+            anew: Vec::new(),
+            residue: Vec::new(),
+            times: Times::default(),
+        }
+    }
+
     /// The same with its outcome.
     #[must_use]
     pub fn end(mut self, outcome: Outcome, why: impl Into<String>) -> Self {
@@ -205,19 +228,8 @@ mod tests {
 
     fn row(scenario: &str, outcome: Outcome) -> Row {
         Row {
-            scenario: scenario.to_owned(),
-            title: String::new(),
-            role: "system".to_owned(),
-            standins: Vec::new(),
             outcome,
-            why: None,
-            acts: Vec::new(),
-            cells: Vec::new(),
-            fix: FixProof::Untried,
-            left: Vec::new(),
-            anew: Vec::new(),
-            residue: Vec::new(),
-            times: Times::default(),
+            ..Row::blank(scenario, "", "system")
         }
     }
 

@@ -2,26 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use runproof_model::drill::{Cell, FixProof, Row, Times};
+use runproof_model::drill::{Cell, Row};
 use runproof_model::{Finding, Outcome, Verdict};
 use runproof_suite::BoundScenario;
 
 /// A row of which nothing is known yet.
 pub(super) fn blank(scenario: &BoundScenario, standins: Vec<String>) -> Row {
     Row {
-        scenario: scenario.id.clone(),
-        title: scenario.title.clone(),
-        role: scenario.role.clone(),
         standins,
-        outcome: Outcome::Error,
-        why: None,
-        acts: Vec::new(),
-        cells: Vec::new(),
-        fix: FixProof::Untried,
-        left: Vec::new(),
-        anew: Vec::new(),
-        residue: Vec::new(),
-        times: Times::default(),
+        ..Row::blank(&scenario.id, &scenario.title, &scenario.role)
     }
 }
 

@@ -249,23 +249,11 @@ impl Told for Shown<'_> {
 mod tests {
     use super::*;
     use rstest::rstest;
-    use runproof_model::drill::{FixProof, Times};
 
     fn row(outcome: Outcome) -> Row {
         Row {
-            scenario: "a-scenario".to_owned(),
-            title: String::new(),
-            role: "system".to_owned(),
-            standins: Vec::new(),
             outcome,
-            why: None,
-            acts: Vec::new(),
-            cells: Vec::new(),
-            fix: FixProof::Untried,
-            left: Vec::new(),
-            anew: Vec::new(),
-            residue: Vec::new(),
-            times: Times::default(),
+            ..Row::blank("a-scenario", "", "system")
         }
     }
 

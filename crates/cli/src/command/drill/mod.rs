@@ -173,7 +173,8 @@ pub fn run(args: &DrillArgs, display: &DisplayOptions) -> ExitCode {
     }
     let engine = live.file.site.reach.engine;
     let possible = |one: &BoundScenario| {
-        runproof_fault::Fault::read(&one.fault).is_ok_and(|fault| fault.can_be_on(engine))
+        // What cannot be read stays in, so that its row says so.
+        !runproof_fault::Fault::read(&one.fault).is_ok_and(|fault| !fault.can_be_on(engine))
     };
     let known: Vec<BoundScenario> = known.into_iter().filter(possible).collect();
     let known = if args.sample {
