@@ -54,7 +54,8 @@ fn of_fix(library: &Library, tried: &TriedScenario<'_>) -> Option<Diagnostic> {
 }
 
 /// One scenario of each primitive, in the order in which they stand: of those that do not have to wait
-/// for long, the first whose fix is documented to mend and can be run.
+/// for long, the first whose fix is documented to mend and can be run. What cannot be read stays: its
+/// drill says why.
 pub fn sample(scenarios: &[BoundScenario]) -> Vec<BoundScenario> {
     struct Read<'a> {
         id: &'a str,
@@ -89,7 +90,9 @@ pub fn sample(scenarios: &[BoundScenario]) -> Vec<BoundScenario> {
         let of_it = read.iter().filter(|one| one.names.contains(name));
         chosen.extend(of_it.min_by_key(|one| one.rank));
     }
-    let is_chosen = |one: &&BoundScenario| chosen.iter().any(|chosen| chosen.id == one.id);
+    let is_chosen = |one: &&BoundScenario| {
+        chosen.iter().any(|chosen| chosen.id == one.id) || !read.iter().any(|read| read.id == one.id)
+    };
     scenarios.iter().filter(is_chosen).cloned().collect()
 }
 
@@ -165,6 +168,20 @@ scenarios:
         let sample = sample(&all);
         assert_eq!(names(&sample), names(&all));
         assert!(sample.len() <= names(&all).len() && sample.len() > 12);
+    }
+
+    #[test]
+    fn a_sample_keeps_what_cannot_be_read_so_that_its_drill_says_why() {
+        let library = Library::builtin().unwrap();
+        let one = tried(&library).remove(0).bound;
+        let unreadable = BoundScenario {
+            id: "unreadable".to_owned(),
+            fault: serde_json::json!({ "no-such-primitive": {} }),
+            ..one.clone()
+        };
+        let sample = sample(&[unreadable, one.clone()]);
+        let ids: Vec<_> = sample.iter().map(|one| one.id.as_str()).collect();
+        assert_eq!(ids, ["unreadable", one.id.as_str()]);
     }
 
     #[rstest]

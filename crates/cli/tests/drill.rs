@@ -9,6 +9,8 @@
 
 mod common;
 
+use std::os::unix::fs::{MetadataExt as _, chown};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -17,6 +19,7 @@ use serde_json::Value;
 
 const SCENARIO: &str = "botui-server-url-external";
 const UNIT: &str = "/etc/systemd/system/ui.service";
+const ENV: &str = "/opt/gbo/bin/.env";
 
 fn drill(site: &TestSite, words: &[&str]) -> Command {
     let mut command = site.runproof();
@@ -79,15 +82,29 @@ fn on_incus_a_fault_is_caught_its_fix_proven_and_nothing_of_it_is_left() {
     assert_eq!(state(&site), before);
 
     killed_at_every_step(&site, &before);
-    held_and_undone(&site, &before);
+    let report = held_and_undone(&site, &before);
+    reproduced(&site, &before, &report);
+    fixes_that_prove_nothing(&site, &before);
     refused(&site, &before);
     what_is_somebody_elses_is_made_anew(&site, &before);
 }
 
 /// SIGKILL at each step of the journal and between: the watchdog makes it good, or the next command.
 fn killed_at_every_step(site: &TestSite, before: &str) {
+    // The act 0 is the log that every fault fills; the act 1 is the fault's own.
     for step in [
-        "begin", "doing", "injected", "done", "fixed", "restored", "undone",
+        "begin",
+        "doing:0",
+        "injected:0",
+        "done:0",
+        "doing:1",
+        "injected:1",
+        "done:1",
+        "fixed",
+        "mended",
+        "restored:1",
+        "restored:0",
+        "undone",
     ] {
         let output = drill(site, &[SCENARIO])
             .env("RUNPROOF_TEST_DIE_AT", step)
@@ -119,21 +136,18 @@ fn killed_at_every_step(site: &TestSite, before: &str) {
     assert_eq!(state(site), before);
 }
 
-fn held_and_undone(site: &TestSite, before: &str) {
+/// The report of what was checked meanwhile.
+fn held_and_undone(site: &TestSite, before: &str) -> PathBuf {
     let output = drill(site, &["--format", "json", "--hold", SCENARIO])
         .output()
         .unwrap();
     assert_eq!(rows(&output)[0]["outcome"], "caught");
     assert_ne!(state(site), before);
+    let report = site.folder.path().join("broken.json");
     let check = site
         .runproof()
-        .args([
-            "check",
-            "--site",
-            &site.prefix,
-            "--id",
-            "botui-server-url-localhost",
-        ])
+        .args(["check", "--site", &site.prefix, "--output"])
+        .arg(format!("json={}", report.display()))
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&check.stderr).into_owned();
@@ -159,6 +173,81 @@ fn held_and_undone(site: &TestSite, before: &str) {
     );
     healed(site);
     assert_eq!(state(site), before);
+    report
+}
+
+/// A report of a broken site becomes a lab that is broken in the same way.
+fn reproduced(site: &TestSite, before: &str, report: &Path) {
+    let mut command = site.runproof();
+    command
+        .args(["reproduce", "--no-progress", "--lab", &site.prefix])
+        .arg(report);
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let table = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{said}{table}");
+    assert!(
+        said.contains(&format!("the best match is {SCENARIO}")),
+        "{said}"
+    );
+    assert!(table.contains("caught"), "{table}");
+    assert_ne!(state(site), before, "it is held, to look at");
+    let undo = ["drill", "--undo", "--site", &site.prefix];
+    assert!(site.runproof().args(undo).status().unwrap().success());
+    healed(site);
+    assert_eq!(state(site), before);
+}
+
+/// Suites of one's own: a fix whose program is missing shows no defect of the document, and a drill after
+/// which something is left is none that is proven.
+fn fixes_that_prove_nothing(site: &TestSite, before: &str) {
+    let suites = tempfile::tempdir().unwrap();
+    let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../suites");
+    let copied = Command::new("cp")
+        .arg("-r")
+        .args([built_in.join("."), suites.path().to_owned()])
+        .status()
+        .unwrap();
+    assert!(copied.success());
+    let documented = std::fs::read_to_string(suites.path().join("botui.yaml")).unwrap();
+    let (_, scenario) = documented.split_once("scenarios:\n").unwrap();
+    let end = scenario
+        .match_indices("\n  - id: ")
+        .next()
+        .map_or(scenario.len(), |(at, _)| at + 1);
+    let scenario = &scenario[..end];
+    let last = "        - systemctl restart ui\n";
+    assert!(scenario.contains(last), "{scenario}");
+    let missing = scenario.replace(SCENARIO, "probe-program-missing").replace(
+        "      run:\n",
+        "      document-defect: nobody knows\n      run:\n        - no-such-program --mend\n",
+    );
+    let leaves = scenario
+        .replace(SCENARIO, "probe-fix-leaves")
+        .replace(last, &format!("{last}        - echo '# left' >> {ENV}\n"));
+    std::fs::write(
+        suites.path().join("probe.yaml"),
+        format!("suite: probe\nscenarios:\n{missing}{leaves}"),
+    )
+    .unwrap();
+    let suites = suites.path().to_str().unwrap();
+    let row = |name: &str| {
+        let words = ["--format", "json", "--suites", suites, name];
+        let output = drill(site, &words).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(state(site), before, "{name}");
+        rows(&output).remove(0)
+    };
+    let missing = row("probe-program-missing");
+    assert_eq!(missing["outcome"], "fix-failed", "{missing}");
+    assert_eq!(missing["fix"]["fix"], "cannot-run", "{missing}");
+    let why = missing["fix"]["why"].as_str().unwrap();
+    assert!(why.contains("`no-such-program --mend` ended with 127"), "{why}");
+    let leaves = row("probe-fix-leaves");
+    site.sh("system", &format!("sed -i '/^# left$/d' {ENV}"));
+    assert_eq!(leaves["outcome"], "not-restored", "{leaves}");
+    assert_eq!(leaves["fix"]["fix"], "proven", "{leaves}");
+    assert!(leaves["residue"].to_string().contains(ENV), "{leaves}");
 }
 
 /// What is no lab of ours, or not the node that was made, is refused before the first byte.
@@ -171,6 +260,8 @@ fn refused(site: &TestSite, before: &str) {
             .unwrap();
         assert_eq!(output.status.code(), Some(64), "{place}");
     }
+    somebody_elses(site);
+    led_astray(site);
     let node = site.node("system");
     let copy = format!("{node}-copy");
     let incus = |words: &[&str]| {
@@ -181,14 +272,7 @@ fn refused(site: &TestSite, before: &str) {
             String::from_utf8_lossy(&output.stderr)
         );
     };
-    let refusal = |words: &str| {
-        let output = drill(site, &[SCENARIO]).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_ne!(output.status.code(), Some(0));
-        assert!(said.contains(words), "{words}: {said}");
-        let table = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(table.contains("0 of 0 scenarios proven"), "{table}");
-    };
+    let refusal = |words: &str| refusal(site, words);
     // A copy beside the node: both claim to be it.
     incus(&["copy", &node, &copy]);
     refusal("2 instances");
@@ -250,6 +334,66 @@ fn refused(site: &TestSite, before: &str) {
         std::thread::sleep(Duration::from_millis(300));
     }
     assert_eq!(state(site), before);
+}
+
+fn refusal(site: &TestSite, words: &str) {
+    let output = drill(site, &[SCENARIO]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_ne!(output.status.code(), Some(0));
+    assert!(said.contains(words), "{words}: {said}");
+    let table = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(table.contains("0 of 0 scenarios proven"), "{table}");
+}
+
+/// A lab of another user, seen from here, and ours, seen by another user.
+fn somebody_elses(site: &TestSite) {
+    let folder = site.kept();
+    let mine = std::fs::metadata(&folder).unwrap();
+    chown(&folder, Some(mine.uid() + 1), None).unwrap();
+    refusal(site, "belongs to another user");
+    chown(&folder, Some(mine.uid()), None).unwrap();
+
+    let other = tempfile::tempdir().unwrap();
+    let output = drill(site, &[SCENARIO])
+        .env("XDG_STATE_HOME", other.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(64));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("there is no lab"), "{said}");
+    assert_eq!(output.stdout, b"");
+}
+
+/// A site file in the lab's own place that leads somewhere else.
+fn led_astray(site: &TestSite) {
+    let file = site
+        .kept()
+        .join(format!("sites/{}.yaml", site.prefix));
+    let written = std::fs::read_to_string(&file).unwrap();
+    let system = format!("system: {}", site.node("system"));
+    for (from, to, words) in [
+        (
+            "engine: incus",
+            "engine: incus, ssh: nobody@127.0.0.1",
+            "leads to another machine by ssh",
+        ),
+        ("engine: incus", "engine: local", "leads to another engine"),
+        (
+            "engine: incus",
+            "engine: incus, project: other",
+            "leads to another engine",
+        ),
+        (
+            system.as_str(),
+            "system: somebody-elses",
+            "names other instances",
+        ),
+    ] {
+        assert!(written.contains(from), "{written}");
+        std::fs::write(&file, written.replace(from, to)).unwrap();
+        refusal(site, words);
+    }
+    std::fs::write(&file, written).unwrap();
 }
 
 /// A state that neither the fault nor a fix has left is not guessed away.

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::path::Path;
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use runproof_lab::{LabNode, LabSite, Said};
 
 use crate::act::Act;
@@ -161,7 +162,7 @@ impl Held {
             }
             self.must(&node, &text(&id, number, &act.inject), &act.words)
                 .await?;
-            reached("injected");
+            reached("injected", Some(number));
             let state = self.state(number).await?;
             self.journal.write(Event::Done {
                 id: id.clone(),
@@ -224,6 +225,7 @@ impl Held {
         for command in commands {
             said.push(self.lab.run(&node, command, ACT_TIME).await?);
         }
+        reached("mended", None);
         self.seen().await?;
         Ok(said)
     }
@@ -244,10 +246,9 @@ impl Held {
         if text.is_empty() {
             return Ok(());
         }
-        for node in undo::nodes(&self.lab, &self.undo)? {
-            self.must(node, text, "settling").await?;
-        }
-        Ok(())
+        let nodes = undo::nodes(&self.lab, &self.undo)?;
+        let settled = nodes.iter().map(|node| self.must(node, text, "settling"));
+        try_join_all(settled).await.map(drop)
     }
 
     fn node(&self, number: usize) -> Result<LabNode, FaultError> {
@@ -358,12 +359,15 @@ fn why(words: &str, said: &Said) -> String {
     format!("{words}: exit {}: {error}", said.code)
 }
 
-/// A place at which a test may end the process, as a kill would.
-pub(crate) fn reached(step: &str) {
+/// A place at which a test may end the process, as a kill would: at the first such step, or, as
+/// `STEP:ACT`, at that of one act.
+pub(crate) fn reached(step: &str, act: Option<usize>) {
     #[cfg(debug_assertions)]
-    if std::env::var_os("RUNPROOF_TEST_DIE_AT").is_some_and(|at| at == step) {
+    if let Some(at) = std::env::var("RUNPROOF_TEST_DIE_AT").ok()
+        && (at == step || act.is_some_and(|act| at == format!("{step}:{act}")))
+    {
         machine::die();
     }
     #[cfg(not(debug_assertions))]
-    let _ = step;
+    let _ = (step, act);
 }

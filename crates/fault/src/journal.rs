@@ -178,7 +178,7 @@ impl Journal {
     /// # Errors
     /// When it does not reach the disk.
     pub fn write(&mut self, event: Event) -> Result<(), FaultError> {
-        let step = event.step();
+        let (step, act) = event.step();
         let sum = sum(self.next, &event)?;
         let line = Line {
             seq: self.next,
@@ -195,7 +195,7 @@ impl Journal {
         };
         write().map_err(|e| io(&self.folder.join(FILE), &e))?;
         self.next += 1;
-        crate::inject::reached(step);
+        crate::inject::reached(step, act);
         Ok(())
     }
 
@@ -227,15 +227,15 @@ impl Journal {
 }
 
 impl Event {
-    /// Its name, for tests that end the process there.
-    fn step(&self) -> &'static str {
+    /// Its name and its act, for tests that end the process there.
+    fn step(&self) -> (&'static str, Option<usize>) {
         match self {
-            Self::Begin(_) => "begin",
-            Self::Doing { .. } => "doing",
-            Self::Done { .. } => "done",
-            Self::Fixed { .. } => "fixed",
-            Self::Hold { .. } => "hold",
-            Self::Undone { .. } => "undone",
+            Self::Begin(_) => ("begin", None),
+            Self::Doing { act, .. } => ("doing", Some(*act)),
+            Self::Done { act, .. } => ("done", Some(*act)),
+            Self::Fixed { .. } => ("fixed", None),
+            Self::Hold { .. } => ("hold", None),
+            Self::Undone { .. } => ("undone", None),
         }
     }
 }

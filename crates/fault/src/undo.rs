@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use runproof_lab::{CancellationToken, Events, LabName, LabNode, LabSite, find_state, reset};
 
 use crate::act::KEPT;
@@ -168,7 +169,7 @@ async fn undo(lab: &LabSite, open: &Open) -> Result<BTreeSet<String>, FaultError
     let mut anew = BTreeSet::new();
     let acts: Vec<(&UndoAct, &Progress)> = open.undo.acts.iter().zip(&open.acts).collect();
     let mut touched = Vec::new();
-    for (act, progress) in acts.iter().rev() {
+    for (number, (act, progress)) in acts.iter().enumerate().rev() {
         let Some(node) = lab.node(&act.role) else {
             continue;
         };
@@ -195,13 +196,15 @@ async fn undo(lab: &LabSite, open: &Open) -> Result<BTreeSet<String>, FaultError
             let _ = lab.make_stand(node, &engine.before).await;
         }
         lab.run(node, &act.restore, ACT_TIME).await?;
-        reached("restored");
+        reached("restored", Some(number));
         touched.push((*act, node));
     }
     if !touched.is_empty() && !open.undo.settle.is_empty() {
-        for node in nodes(lab, &open.undo)? {
-            lab.run(node, &open.undo.settle, ACT_TIME).await?;
-        }
+        let nodes = nodes(lab, &open.undo)?;
+        let settled = nodes
+            .iter()
+            .map(|node| lab.run(node, &open.undo.settle, ACT_TIME));
+        try_join_all(settled).await?;
     }
     for (act, node) in touched {
         if !is_again(lab, node, act).await? {

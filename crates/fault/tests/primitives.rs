@@ -138,6 +138,7 @@ fn cases() -> Vec<Case> {
         case("system", json!({ "network": { "cut": "vault" } })),
         case("tables", json!({ "network": { "no-ipv4": true } })),
         case("system", json!({ "network": { "resolver": "broken" } })),
+        case("system", json!({ "network": { "loss-percent": 30 } })),
         case(
             "system",
             json!({ "disk": { "path": "/opt/gbo/logs", "size-kib": 4096 } }),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use runproof_model::site::Engine as Kind;
+use runproof_model::site::{Engine as Kind, NodeRef, Site};
 use zeroize::Zeroizing;
 
 use crate::engine::{Described, Found, Place};
@@ -84,6 +84,12 @@ impl LabSite {
         let folder = Folder::of(name)?;
         let held = folder.share()?;
         let record = record_of(&folder)?;
+        if !folder.is_ours()? {
+            return Err(LabError::failed(format!(
+                "refused: the lab {name} belongs to another user"
+            ))
+            .help("make one of your own with `runproof lab up`"));
+        }
         let place = reap::place_of(&record).await?;
         let found = place.find(Some(name)).await?;
         let mut nodes = Vec::new();
@@ -109,6 +115,42 @@ impl LabSite {
             said?;
         }
         Ok(site)
+    }
+
+    /// Proves that a site file means the nodes of this lab and no others, reached on this machine: what
+    /// is looked at is what was broken.
+    ///
+    /// # Errors
+    /// When it means another machine, another engine or another instance.
+    pub fn is_described_by(&self, site: &Site) -> Result<(), LabError> {
+        let refused = |what: &str| {
+            LabError::failed(format!(
+                "refused: the site file of the lab {} {what}",
+                self.record.name
+            ))
+            .help(format!(
+                "`runproof lab down {0}`, then `runproof lab up {0}`, writes it anew",
+                self.record.name
+            ))
+        };
+        let reach = &site.reach;
+        if reach.ssh.is_some() {
+            return Err(refused("leads to another machine by ssh"));
+        }
+        let engine = self.record.engine;
+        if reach.engine != engine || reach.socket.is_some() || reach.project.is_some() {
+            return Err(refused("leads to another engine than the lab's"));
+        }
+        let meant = site.nodes.iter().filter_map(|(role, node)| match node {
+            NodeRef::Instance(instance) => Some((role.as_str(), instance.as_str())),
+            NodeRef::Hypervisor(_) => Some((role.as_str(), "")),
+            NodeRef::Absent(_) => None,
+        });
+        let made = self.nodes.iter().map(|one| (one.role(), one.instance()));
+        if !meant.eq(made) {
+            return Err(refused("names other instances than were made"));
+        }
+        Ok(())
     }
 
     /// The lab's name.

@@ -97,6 +97,12 @@ impl Folder {
         &self.name
     }
 
+    /// Whether it is of the user who asks.
+    pub fn is_ours(&self) -> Result<bool, LabError> {
+        let found = fs::metadata(&self.path).map_err(|e| io(&self.path, &e))?;
+        Ok(found.uid() == rustix::process::geteuid().as_raw())
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path

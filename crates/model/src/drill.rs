@@ -83,6 +83,8 @@ pub enum FixProof {
     DocumentDefect(String),
     /// It does not mend; or it does, and its suite says that it cannot.
     Failed(String),
+    /// A program that it needs is missing in the node, so nothing is known of it.
+    CannotRun(String),
     /// Without it everything is green again as well.
     Unneeded(String),
 }
@@ -95,6 +97,7 @@ impl FixProof {
             Self::None(why)
             | Self::DocumentDefect(why)
             | Self::Failed(why)
+            | Self::CannotRun(why)
             | Self::Unneeded(why) => Some(why),
         }
     }

@@ -4,12 +4,17 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use runproof_fault::{FaultError, Held};
+use runproof_lab::Said;
 use runproof_model::drill::{FixProof, Row};
 use runproof_suite::BoundScenario;
 use serde::Deserialize;
 
 use super::sight::Sight;
 use super::{DEFECT_TIME, GREEN_TIME, PAUSE};
+
+/// What a shell ends with when there is no such program, or it may not be run. That says nothing of a
+/// fix: neither that it mends, nor that its document is wrong.
+const NOT_RUN: [i32; 2] = [126, 127];
 
 /// A fix as a suite writes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -108,9 +113,16 @@ impl Fix {
         let mut last = String::new();
         for turn in 1..=2 {
             let said = held.fix(role, &self.run).await?;
-            if let Some((command, said)) = self.run.iter().zip(&said).find(|(_, s)| s.code != 0) {
+            let ended = |(command, said): (&String, &Said)| {
                 let error = said.error.lines().last().unwrap_or_default();
-                last = format!("`{command}` ended with {}: {error}", said.code);
+                format!("`{command}` ended with {}: {error}", said.code)
+            };
+            let mut all = self.run.iter().zip(&said);
+            if let Some(one) = all.clone().find(|(_, said)| NOT_RUN.contains(&said.code)) {
+                return Ok(FixProof::CannotRun(ended(one)));
+            }
+            if let Some(one) = all.find(|(_, said)| said.code != 0) {
+                last = ended(one);
             }
             // What is known not to mend is not waited for as long.
             let time = match self.document_defect {

@@ -26,8 +26,6 @@ const DEFECT_TIME: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(700);
 /// How long a fault is watched to see whether it mends by itself.
 const STAYS: Duration = Duration::from_secs(3);
-/// How long what was undone may take to be as it was in every fact.
-const SETTLES: Duration = Duration::from_secs(12);
 /// When the watchdog undoes a fault, whoever is still at work.
 const DEADLINE: Duration = Duration::from_secs(15 * 60);
 
@@ -85,7 +83,7 @@ pub async fn drill(
         Err(why) => return Ok(Drilled::unseen(row.end(Outcome::Unreadable, why))),
     };
     // What is no lab of ours, or not the nodes that were made, is refused before anything else.
-    drop(LabSite::open(lab).await?);
+    LabSite::open(lab).await?.is_described_by(sight.site())?;
     told.phase(&scenario.id, "baseline");
     let (before, baseline) = sight.green().await;
     if !baseline.is_empty() && sight.is_cancelled() {
@@ -152,12 +150,13 @@ pub async fn drill(
         row.anew = roles.into_iter().collect();
         after = sight.green().await.0;
     }
-    row.residue = sight.residue(&before, &after);
-    // What was put back may have to be taken in again, as the drive monitor does with an object.
-    let settled = Instant::now() + SETTLES;
-    while !row.residue.is_empty() && Instant::now() < settled && !sight.is_cancelled() {
-        sight.wait(PAUSE).await;
-        row.residue = sight.residue(&before, &sight.look().await.0);
+    row.residue = sight.remains(&before, after).await;
+    if row.outcome.is_proven() && !row.residue.is_empty() {
+        let why = match row.residue.len() {
+            1 => "a fact is not as it was before".to_owned(),
+            more => format!("{more} facts are not as they were before"),
+        };
+        row = row.end(Outcome::NotRestored, why);
     }
     row.times.whole_s = begun.elapsed().as_secs_f64();
     Ok(Drilled {
@@ -209,7 +208,7 @@ async fn phases(
             return Ok((evidence, Some(held)));
         }
         match &row.fix {
-            FixProof::Failed(_) => row.outcome = Outcome::FixFailed,
+            FixProof::Failed(_) | FixProof::CannotRun(_) => row.outcome = Outcome::FixFailed,
             FixProof::Unneeded(_) => row.outcome = Outcome::FixUnneeded,
             FixProof::Untried
             | FixProof::None(_)

@@ -14,6 +14,10 @@ use crate::run::{RunOptions, run};
 /// How long a lab may take to become green before a drill.
 const BASELINE_TIME: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_secs(1);
+/// How long what was undone may take to be as it was in every fact.
+const SETTLES: Duration = Duration::from_secs(12);
+/// How long nothing is done, to learn what changes by itself.
+const STILL: Duration = Duration::from_secs(4);
 
 /// The eyes of a drill.
 #[derive(Debug)]
@@ -25,6 +29,7 @@ pub struct Sight<'a> {
     options: RunOptions,
     /// Leaves of facts that change by themselves, as the looks of this sight have shown.
     restless: BTreeSet<String>,
+    has_learned: bool,
     cancel: CancellationToken,
 }
 
@@ -49,6 +54,7 @@ impl<'a> Sight<'a> {
                 wait: false,
             },
             restless: BTreeSet::new(),
+            has_learned: false,
             cancel,
         }
     }
@@ -58,9 +64,21 @@ impl<'a> Sight<'a> {
         &self.plan
     }
 
-    /// Learns what changes by itself from two looks between which nothing was done.
-    pub fn learn(&mut self, one: &Evidence, other: &Evidence) {
-        self.restless.extend(differences(one, other));
+    /// The site that is looked at.
+    pub(super) fn site(&self) -> &Site {
+        self.site
+    }
+
+    /// Learns what changes by itself from two looks between which nothing is done.
+    pub async fn learn(&mut self) {
+        self.restless.extend(self.changes_by_itself().await);
+        self.has_learned = true;
+    }
+
+    async fn changes_by_itself(&self) -> BTreeSet<String> {
+        let one = self.look().await.0;
+        self.wait(STILL).await;
+        differences(&one, &self.look().await.0)
     }
 
     /// The roles concerned whose services a stand-in plays.
@@ -187,9 +205,26 @@ impl<'a> Sight<'a> {
         found.iter().any(|leaf| !self.restless.contains(leaf))
     }
 
+    /// What is not as it was before a fault, once it has had time for it: what was put back may have to
+    /// be taken in again, as the drive monitor does with an object. `after` is the look after the undo.
+    pub(super) async fn remains(&self, before: &Evidence, after: Evidence) -> Vec<String> {
+        let begun = Instant::now();
+        let mut left = self.residue(before, &after);
+        while !left.is_empty() && begun.elapsed() < SETTLES && !self.is_cancelled() {
+            self.wait(PAUSE).await;
+            left = self.residue(before, &self.look().await.0);
+        }
+        // One that was in a hurry learns now what the others knew before.
+        if !left.is_empty() && !self.has_learned {
+            let restless = self.changes_by_itself().await;
+            left.retain(|leaf| !restless.contains(leaf));
+        }
+        left
+    }
+
     /// What differs between two looks and does not change by itself. Logs go on, and sessions of bots
     /// come with every start: they are history, and no state.
-    pub(super) fn residue(&self, before: &Evidence, after: &Evidence) -> Vec<String> {
+    fn residue(&self, before: &Evidence, after: &Evidence) -> Vec<String> {
         let history = |leaf: &String| match leaf.split(' ').nth(1) {
             Some("log") => true,
             Some("cache") => leaf.contains(" patterns "),
@@ -207,7 +242,8 @@ impl<'a> Sight<'a> {
 }
 
 /// Names of fields that tell of a moment or a process: a unit that was restarted is no residue.
-const MOMENTS: [&str; 7] = [
+const MOMENTS: [&str; 8] = [
+    "elapsed_ms",
     "started",
     "mtime",
     "modified",

@@ -50,6 +50,17 @@ pub enum Table {
 }
 
 impl Firewall {
+    /// One rule of IPv4 more.
+    pub(super) fn inserting(rule: String) -> Self {
+        Self {
+            insert: vec![rule],
+            delete: Vec::new(),
+            flush: false,
+            family: Family::Ipv4,
+            table: Table::Filter,
+        }
+    }
+
     pub(super) fn act(&self) -> Result<Act, FaultError> {
         let program = match self.family {
             Family::Ipv4 => "iptables",

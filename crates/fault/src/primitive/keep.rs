@@ -4,8 +4,9 @@ use runproof_facts::quote::sh;
 use serde::Deserialize;
 
 use super::file::check_path;
+use super::network::True;
 use super::objects::keep_object;
-use super::vault::keep_secret;
+use super::vault::{keep_secret, keep_unsealed};
 use crate::act::{Act, keep_path, restore_path, state_of_path};
 use crate::error::FaultError;
 
@@ -21,6 +22,8 @@ pub enum Keep {
     Secret(String),
     /// An object of the storage, or that there is none.
     Object(String),
+    /// That Vault is unsealed: a fault of its process or unit seals it.
+    Unsealed(True),
 }
 
 impl Keep {
@@ -43,6 +46,7 @@ impl Keep {
             Self::Names(folder) => names(folder),
             Self::Secret(path) => keep_secret(path),
             Self::Object(key) => keep_object(key),
+            Self::Unsealed(_) => Ok(keep_unsealed()),
         }
     }
 }

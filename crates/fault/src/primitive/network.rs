@@ -3,6 +3,7 @@
 use runproof_facts::quote::sh;
 use serde::Deserialize;
 
+use super::firewall::Firewall;
 use crate::act::Act;
 use crate::error::FaultError;
 use crate::settle::Empty;
@@ -20,7 +21,7 @@ pub enum Network {
     Resolver(Resolver),
     /// Every packet that leaves waits so many milliseconds.
     DelayMs(u16),
-    /// So many of a hundred packets that leave are lost.
+    /// So many of a hundred packets that come in from elsewhere are lost.
     LossPercent(u8),
 }
 
@@ -84,14 +85,8 @@ impl Network {
             Self::LossPercent(percent) if *percent > 100 => Err(FaultError::Unreadable(format!(
                 "{percent} of a hundred packets cannot be lost"
             ))),
-            Self::DelayMs(ms) => Ok(netem(
-                format!("delays what leaves by {ms} ms"),
-                &format!("delay {ms}ms"),
-            )),
-            Self::LossPercent(percent) => Ok(netem(
-                format!("loses {percent} % of what leaves"),
-                &format!("loss {percent}%"),
-            )),
+            Self::DelayMs(ms) => Ok(delay(*ms)),
+            Self::LossPercent(percent) => loss(*percent),
         }
     }
 }
@@ -143,11 +138,27 @@ fn resolver() -> Act {
     }
 }
 
-fn netem(words: String, how: &str) -> Act {
+/// By the packet filter, and of what comes in: who sends would be told of a packet that is dropped on
+/// its way out, and the wire tells nobody.
+fn loss(percent: u8) -> Result<Act, FaultError> {
+    let chance = f64::from(percent) / 100.0;
+    let matched = format!("-m statistic --mode random --probability {chance}");
+    let mut act =
+        Firewall::inserting(format!("INPUT 1 ! -i lo {matched} -j DROP")).act()?;
+    act.words = format!("loses {percent} % of what comes in");
+    // Tried in a network of its own, so that a kernel without it leaves no trace here.
+    act.needs.push_str(&format!(
+        "\nunshare -n iptables -A INPUT {matched} -j DROP 2>/dev/null || {{ echo 'the packet filter cannot lose packets by chance' >&2; exit 1; }}"
+    ));
+    Ok(act)
+}
+
+fn delay(ms: u16) -> Act {
+    let how = format!("delay {ms}ms");
     // A handle is a number that the kernel counts on.
     let show = "tc qdisc show dev \"$dev\" root | sed -e 's/^qdisc \\([a-z_]*\\) [0-9a-f]*:/\\1/' -e 's/ refcnt [0-9]*//' -e 's/ seed [0-9]*//'";
     Act {
-        words,
+        words: format!("delays what leaves by {ms} ms"),
         on: None,
         engine: None,
         // Tried in a network of its own, so that a kernel without it leaves no trace here.
@@ -159,10 +170,8 @@ fn netem(words: String, how: &str) -> Act {
         state: format!("{DEVICE}; {show}; :"),
         keep: format!("{DEVICE}; echo \"$dev\" >\"$KEPT/dev\""),
         inject: format!("read -r dev <\"$KEPT/dev\"; tc qdisc replace dev \"$dev\" root netem {how}"),
-        effect: format!(
-            "read -r dev <\"$KEPT/dev\"; tc qdisc show dev \"$dev\" root | grep -q '{}'",
-            how.split(' ').next().unwrap_or(how)
-        ),
+        effect: "read -r dev <\"$KEPT/dev\"; tc qdisc show dev \"$dev\" root | grep -q delay"
+            .to_owned(),
         restore: "read -r dev <\"$KEPT/dev\"; case $(tc qdisc show dev \"$dev\" root) in *netem*) tc qdisc del dev \"$dev\" root ;; esac".to_owned(),
     }
 }

@@ -42,12 +42,17 @@ pub(super) fn state_of_unit(name: &str) -> String {
     )
 }
 
+/// Enables or disables units without the links of their init scripts, which nothing here reads:
+/// `systemctl enable` would make them as they never were.
+const UNIT_FILES_ONLY: &str = "SYSTEMCTL_SKIP_SYSV=1";
+
 /// Puts a unit back to whether it ran and was enabled, as `$KEPT/unit` has it.
 pub(super) fn restore_unit(name: &str) -> String {
     let name = sh(name);
     format!(
         "u={name}\n\
-         case $(cat \"$KEPT/unit\") in *UnitFileState=enabled*) systemctl enable -q -- \"$u\" ;; *UnitFileState=disabled*) systemctl disable -q -- \"$u\" ;; esac\n\
+         was=$(sed -n 's/^UnitFileState=//p' \"$KEPT/unit\")\n\
+         [ \"$was\" = \"$(systemctl show -P UnitFileState -- \"$u\")\" ] || case $was in enabled) {UNIT_FILES_ONLY} systemctl enable -q -- \"$u\" ;; disabled) {UNIT_FILES_ONLY} systemctl disable -q -- \"$u\" ;; esac\n\
          case $(cat \"$KEPT/unit\") in *ActiveState=active*) systemctl reset-failed -- \"$u\" 2>/dev/null; systemctl start -- \"$u\" ;; *) systemctl stop -- \"$u\" ;; esac"
     )
 }
@@ -92,7 +97,7 @@ impl Unit {
             (Some(What::Disable), None) => (
                 "disables",
                 keep,
-                format!("systemctl disable -q -- {unit}"),
+                format!("{UNIT_FILES_ONLY} systemctl disable -q -- {unit}"),
                 is("UnitFileState", "disabled"),
                 restore_unit(&self.name),
                 state,

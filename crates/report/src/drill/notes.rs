@@ -41,7 +41,7 @@ pub(super) fn notes(row: &Row, all: bool) -> Vec<Note> {
         }
     }
     match &row.fix {
-        FixProof::Failed(why) | FixProof::Unneeded(why) | FixProof::DocumentDefect(why) => {
+        FixProof::Failed(why) | FixProof::CannotRun(why) | FixProof::Unneeded(why) | FixProof::DocumentDefect(why) => {
             say("fix", None, why)
         }
         FixProof::None(why) if all => say("fix", None, why),
@@ -79,6 +79,7 @@ pub(super) fn fix(proof: &FixProof) -> &'static str {
         FixProof::Proven => "proven",
         FixProof::DocumentDefect(_) => "defect",
         FixProof::Failed(_) => "failed",
+        FixProof::CannotRun(_) => "not run",
         FixProof::Unneeded(_) => "unneeded",
     }
 }

@@ -1,7 +1,6 @@
 //! One scenario after the other.
 
 use std::path::Path;
-use std::time::Duration;
 
 use runproof_engine::drill::{DrillOptions, Sight, Told, drill};
 use runproof_fault::FaultError;
@@ -20,9 +19,6 @@ use crate::message;
 use crate::options::DisplayOptions;
 use crate::progress::Progress;
 use crate::write;
-
-/// How long nothing is done, to learn what changes by itself.
-const STILL: Duration = Duration::from_secs(4);
 
 /// Runs the scenarios and shows their rows.
 pub(super) fn run(
@@ -104,10 +100,7 @@ async fn each(
     let recorder = Recorder::of(args, live).map_err(FaultError::Refused)?;
     if wanted.len() > 1 || recorder.is_some() {
         progress.begin("learning what changes by itself", [args.site.as_str()]);
-        let (one, _) = sight.look().await;
-        tokio::time::sleep(STILL).await;
-        let (other, _) = sight.look().await;
-        sight.learn(&one, &other);
+        sight.learn().await;
     }
     for scenario in wanted {
         let mut row: Option<Row> = None;
@@ -124,13 +117,14 @@ async fn each(
                     return Err(error.into());
                 }
             };
+            let mut now = drilled.row;
             if let (Some(recorder), Some((before, red))) = (&recorder, &drilled.seen)
-                && drilled.row.saw_it()
+                && now.saw_it()
                 && let Err(why) = recorder.record(library, &sight, scenario, before, red)
             {
-                message::error(&why);
+                now = now.end(Outcome::Error, format!("it could not be recorded: {why}"));
             }
-            row = Some(again(row, drilled.row));
+            row = Some(again(row, now));
         }
         row.into_iter().for_each(&mut shown);
     }
