@@ -91,7 +91,8 @@ pub fn sample(scenarios: &[BoundScenario]) -> Vec<BoundScenario> {
         chosen.extend(of_it.min_by_key(|one| one.rank));
     }
     let is_chosen = |one: &&BoundScenario| {
-        chosen.iter().any(|chosen| chosen.id == one.id) || !read.iter().any(|read| read.id == one.id)
+        chosen.iter().any(|chosen| chosen.id == one.id)
+            || !read.iter().any(|read| read.id == one.id)
     };
     scenarios.iter().filter(is_chosen).cloned().collect()
 }

@@ -234,7 +234,8 @@ fn fixes_that_prove_nothing(site: &TestSite, before: &str) {
     let row = |name: &str| {
         let words = ["--format", "json", "--suites", suites, name];
         let output = drill(site, &words).output().unwrap();
-        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
         assert_eq!(state(site), before, "{name}");
         rows(&output).remove(0)
     };
@@ -242,7 +243,10 @@ fn fixes_that_prove_nothing(site: &TestSite, before: &str) {
     assert_eq!(missing["outcome"], "fix-failed", "{missing}");
     assert_eq!(missing["fix"]["fix"], "cannot-run", "{missing}");
     let why = missing["fix"]["why"].as_str().unwrap();
-    assert!(why.contains("`no-such-program --mend` ended with 127"), "{why}");
+    assert!(
+        why.contains("`no-such-program --mend` ended with 127"),
+        "{why}"
+    );
     let leaves = row("probe-fix-leaves");
     site.sh("system", &format!("sed -i '/^# left$/d' {ENV}"));
     assert_eq!(leaves["outcome"], "not-restored", "{leaves}");
@@ -366,9 +370,7 @@ fn somebody_elses(site: &TestSite) {
 
 /// A site file in the lab's own place that leads somewhere else.
 fn led_astray(site: &TestSite) {
-    let file = site
-        .kept()
-        .join(format!("sites/{}.yaml", site.prefix));
+    let file = site.kept().join(format!("sites/{}.yaml", site.prefix));
     let written = std::fs::read_to_string(&file).unwrap();
     let system = format!("system: {}", site.node("system"));
     for (from, to, words) in [

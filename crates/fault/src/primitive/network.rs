@@ -143,8 +143,7 @@ fn resolver() -> Act {
 fn loss(percent: u8) -> Result<Act, FaultError> {
     let chance = f64::from(percent) / 100.0;
     let matched = format!("-m statistic --mode random --probability {chance}");
-    let mut act =
-        Firewall::inserting(format!("INPUT 1 ! -i lo {matched} -j DROP")).act()?;
+    let mut act = Firewall::inserting(format!("INPUT 1 ! -i lo {matched} -j DROP")).act()?;
     act.words = format!("loses {percent} % of what comes in");
     // Tried in a network of its own, so that a kernel without it leaves no trace here.
     act.needs.push_str(&format!(

@@ -41,9 +41,10 @@ pub(super) fn notes(row: &Row, all: bool) -> Vec<Note> {
         }
     }
     match &row.fix {
-        FixProof::Failed(why) | FixProof::CannotRun(why) | FixProof::Unneeded(why) | FixProof::DocumentDefect(why) => {
-            say("fix", None, why)
-        }
+        FixProof::Failed(why)
+        | FixProof::CannotRun(why)
+        | FixProof::Unneeded(why)
+        | FixProof::DocumentDefect(why) => say("fix", None, why),
         FixProof::None(why) if all => say("fix", None, why),
         FixProof::None(_) | FixProof::Untried | FixProof::Proven => {}
     }
