@@ -77,15 +77,68 @@ pub(crate) fn keep_path(path: &str, name: &str) -> String {
 }
 
 /// Text that puts a kept path back. The new one is made beside it and renamed, so that nobody sees half a file. A file
-/// with the same content stays the one it is: a program that runs from it would have lost its own.
+/// with the same content stays the one it is, a program that runs from it would have lost its own, and gets its time back.
 pub(crate) fn restore_path(path: &str, name: &str) -> String {
     let path = sh(path);
     format!(
         "p={path}; k=\"$KEPT/{name}\"\n\
          if [ -e \"$k.absent\" ]; then rm -rf -- \"$p\"\n\
-         elif [ -f \"$k\" ] && [ ! -L \"$k\" ] && [ -f \"$p\" ] && [ ! -L \"$p\" ] && cmp -s -- \"$k\" \"$p\"; then chown --reference=\"$k\" -- \"$p\" && chmod --reference=\"$k\" -- \"$p\"\n\
-         elif [ -d \"$k\" ] && [ ! -L \"$k\" ]; then mkdir -p -- \"$p\" && find \"$p\" -mindepth 1 -delete && cp -a -- \"$k/.\" \"$p/\" && chmod --reference=\"$k\" -- \"$p\" && chown --reference=\"$k\" -- \"$p\"\n\
+         elif [ -f \"$k\" ] && [ ! -L \"$k\" ] && [ -f \"$p\" ] && [ ! -L \"$p\" ] && cmp -s -- \"$k\" \"$p\"; then chown --reference=\"$k\" -- \"$p\" && chmod --reference=\"$k\" -- \"$p\" && touch -r \"$k\" -- \"$p\"\n\
+         elif [ -d \"$k\" ] && [ ! -L \"$k\" ]; then {{ [ -d \"$p\" ] && [ ! -L \"$p\" ] || rm -rf -- \"$p\"; }} && mkdir -p -- \"$p\" && find \"$p\" -mindepth 1 -delete && cp -a -- \"$k/.\" \"$p/\" && chmod --reference=\"$k\" -- \"$p\" && chown --reference=\"$k\" -- \"$p\"\n\
          elif [ -e \"$k\" ] || [ -L \"$k\" ]; then rm -rf -- \"$p.runproof-new\" && cp -a -- \"$k\" \"$p.runproof-new\" && {{ [ ! -d \"$p\" ] || [ -L \"$p\" ] || rm -rf -- \"$p\"; }} && mv -fT -- \"$p.runproof-new\" \"$p\"\n\
          else echo 'what was kept is gone' >&2; false; fi"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use std::process::Command;
+
+    /// Runs a text with `$KEPT` and `$P` set, and tells what it printed.
+    fn run(folder: &std::path::Path, text: &str) -> String {
+        let output = Command::new("sh")
+            .args(["-eu", "-c", text])
+            .env("KEPT", folder.join("kept"))
+            .env("P", folder.join("p"))
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{text}: {said}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    #[rstest]
+    #[case::a_file_that_is_changed("echo one >$P; touch -d @1000 $P", "echo two >$P")]
+    #[case::a_file_that_a_fix_wrote_again("echo one >$P; touch -d @1000 $P", "echo one >$P")]
+    #[case::a_file_of_another_mode("echo one >$P; chmod 600 $P; touch -d @1000 $P", "chmod 755 $P")]
+    #[case::a_file_that_is_removed("echo one >$P; touch -d @1000 $P", "rm $P")]
+    #[case::a_file_that_was_not_there(":", "echo one >$P")]
+    #[case::a_link("ln -s nowhere $P", "rm $P; mkdir $P")]
+    #[case::a_folder(
+        "mkdir $P; echo one >$P/a; chmod 711 $P; touch -d @1000 $P/a",
+        "rm $P/a; touch $P/b; chmod 700 $P"
+    )]
+    #[case::a_folder_that_became_a_file("mkdir $P; touch -d @1000 $P/a", "rm -r $P; echo one >$P")]
+    fn a_path_that_was_kept_comes_back_with_content_mode_and_time(
+        #[case] prepare: &str,
+        #[case] change: &str,
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("p").to_str().unwrap().to_owned();
+        // The time of a folder itself is that of the last change in it.
+        let tell = "[ ! -e $P ] && [ ! -L $P ] || find $P \\( -type d -printf '%y %m %P\\n' \\) -o -printf '%y %m %P %l %T@\\n' | sort; [ ! -f $P ] || cat $P";
+        run(
+            folder.path(),
+            &format!("mkdir $KEPT; {prepare}; {}", keep_path(&place, "k")),
+        );
+        let before = run(folder.path(), tell);
+        run(folder.path(), change);
+        assert_ne!(run(folder.path(), tell), before, "the change is one");
+        for _ in 0..2 {
+            run(folder.path(), &restore_path(&place, "k"));
+            assert_eq!(run(folder.path(), tell), before);
+        }
+    }
 }

@@ -10,7 +10,7 @@ use runproof_suite::BoundScenario;
 use serde::Deserialize;
 
 use super::sight::Sight;
-use super::{DEFECT_TIME, GREEN_TIME, PAUSE};
+use super::{DEFECT_TIME, FLAPS, GREEN_TIME, PAUSE};
 
 /// What a shell ends with when there is no such program, or it may not be run. That says nothing of a
 /// fix: neither that it mends, nor that its document is wrong.
@@ -102,8 +102,13 @@ impl Fix {
         }
         // Without it: still red after a while?
         sight.wait(stays).await;
-        let bad = sight.bad(&scenario.turns_red).await;
-        if !scenario.turns_red.iter().all(|id| bad.contains_key(id)) {
+        let all_red =
+            |bad: &BTreeMap<String, bool>| scenario.turns_red.iter().all(|id| bad.contains_key(id));
+        // What systemd tries again and again is green for a moment, and not mended.
+        if !sight
+            .until(&scenario.turns_red, FLAPS, PAUSE, all_red)
+            .await
+        {
             return Ok(FixProof::Unneeded(
                 "it turned green before the fix was run".to_owned(),
             ));

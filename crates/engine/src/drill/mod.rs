@@ -17,6 +17,10 @@ use runproof_suite::BoundScenario;
 pub use fix::Fix;
 pub use sight::Sight;
 
+/// How long a lab may take to be green before a drill, and after it: there, what looks at the last
+/// minute of a log still sees the fault.
+const BASELINE_TIME: Duration = Duration::from_secs(60);
+const RESTORED_TIME: Duration = Duration::from_secs(120);
 /// How long what must turn red may take, and what must turn green again.
 const RED_TIME: Duration = Duration::from_secs(45);
 const GREEN_TIME: Duration = Duration::from_secs(60);
@@ -26,6 +30,8 @@ const DEFECT_TIME: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(700);
 /// How long a fault is watched to see whether it mends by itself.
 const STAYS: Duration = Duration::from_secs(3);
+/// How long it may be green for moments afterwards and still count as broken.
+const FLAPS: Duration = Duration::from_secs(8);
 /// When the watchdog undoes a fault, whoever is still at work.
 const DEADLINE: Duration = Duration::from_secs(15 * 60);
 
@@ -85,7 +91,7 @@ pub async fn drill(
     // What is no lab of ours, or not the nodes that were made, is refused before anything else.
     LabSite::open(lab).await?.is_described_by(sight.site())?;
     told.phase(&scenario.id, "baseline");
-    let (before, baseline) = sight.green().await;
+    let (before, baseline) = sight.green(BASELINE_TIME).await;
     if !baseline.is_empty() && sight.is_cancelled() {
         let why = "somebody asked to stop before the fault was put in";
         return Ok(Drilled::unseen(row.end(Outcome::Interrupted, why)));
@@ -138,7 +144,7 @@ pub async fn drill(
     let mut roles = held.roles();
     let healed = held.undo().await?;
     row.anew = healed.anew;
-    let (mut after, left) = sight.green().await;
+    let (mut after, left) = sight.green(RESTORED_TIME).await;
     row.times.restore_s = started.elapsed().as_secs_f64();
     if !left.is_empty() {
         let why = format!("still red after the undo: {}", left.join(", "));
@@ -148,7 +154,7 @@ pub async fn drill(
         roles.extend(fix.on.clone());
         runproof_fault::make_anew(lab, &roles).await?;
         row.anew = roles.into_iter().collect();
-        after = sight.green().await.0;
+        after = sight.green(RESTORED_TIME).await.0;
     }
     row.residue = sight.remains(&before, after).await;
     if row.outcome.is_proven() && !row.residue.is_empty() {

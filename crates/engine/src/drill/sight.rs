@@ -11,8 +11,6 @@ use serde_json::Value;
 use crate::key::SiteKey;
 use crate::run::{RunOptions, run};
 
-/// How long a lab may take to become green before a drill.
-const BASELINE_TIME: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long what was undone may take to be as it was in every fact.
 const SETTLES: Duration = Duration::from_secs(12);
@@ -131,7 +129,7 @@ impl<'a> Sight<'a> {
     }
 
     /// Looks until everything is green, for a while; what is red or unknown then.
-    pub async fn green(&self) -> (Evidence, Vec<String>) {
+    pub(super) async fn green(&self, time: Duration) -> (Evidence, Vec<String>) {
         let started = Instant::now();
         loop {
             let (evidence, findings) = self.look().await;
@@ -144,7 +142,7 @@ impl<'a> Sight<'a> {
                 .map(|finding| finding.id.clone())
                 .collect();
             bad.dedup();
-            if bad.is_empty() || started.elapsed() > BASELINE_TIME || self.is_cancelled() {
+            if bad.is_empty() || started.elapsed() > time || self.is_cancelled() {
                 return (evidence, bad);
             }
             tokio::time::sleep(PAUSE).await;
@@ -228,6 +226,7 @@ impl<'a> Sight<'a> {
         let history = |leaf: &String| match leaf.split(' ').nth(1) {
             Some("log") => true,
             Some("cache") => leaf.contains(" patterns "),
+            Some("unit") => leaf.ends_with(" n_restarts"),
             // A secret that was put back is a version of its own.
             Some("kv") => leaf.ends_with(" version") || leaf.ends_with(" created"),
             Some("file") => leaf.contains("\"file\":\"/opt/gbo/logs/") && leaf.ends_with(" size"),
