@@ -1,6 +1,6 @@
 //! The kill certificate: whatever kills a drill, and whenever, the lab is whole again afterwards.
 //!
-//! One scenario of each primitive is killed at every step of its journal, and all of them at random
+//! One scenario of each primitive is killed at every step of its last act, and all of them at random
 //! moments. It takes the better part of an hour, so `ci/kill-certificate` runs it; the suite does the
 //! same with one scenario (`drill.rs`).
 

@@ -132,7 +132,7 @@ impl LabSite {
                 self.record.name
             ))
             .help(format!(
-                "`runproof lab down {0}`, then `runproof lab up {0}`, writes it anew",
+                "`runproof lab down --name {0}`, then `runproof lab up --name {0}`, writes it anew",
                 self.record.name
             ))
         };
