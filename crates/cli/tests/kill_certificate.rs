@@ -317,6 +317,11 @@ impl Certificate {
             if child.wait().unwrap().code().is_none() {
                 kills += 1;
             }
+            println!(
+                "{} of {moments}: {} after {millis} ms",
+                moment + 1,
+                one.name
+            );
             self.judge(&format!("{} after {millis} ms", one.name), &one.roles);
         }
         kills

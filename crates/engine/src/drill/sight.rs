@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use runproof_model::{Evidence, FactRecord, Finding, Site, Verdict};
 use runproof_site::{CancellationToken, Silent};
 use runproof_suite::{BoundScenario, Library, Plan, Selection, bind, evaluate};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::key::SiteKey;
 use crate::run::{RunOptions, run};
@@ -252,6 +252,12 @@ const MOMENTS: [&str; 8] = [
     "active_since",
 ];
 
+/// Whether a field tells of a state: no moment, and not the size of a folder, which some file systems
+/// let grow with what was ever in it.
+fn is_state(of: &Map<String, Value>, field: &str) -> bool {
+    !MOMENTS.contains(&field) && !(field == "size" && of.get("type").is_some_and(|it| it == "dir"))
+}
+
 /// The leaves of facts that differ, as `role kind query path`. What a leaf of a list stands for may move, so a list counts as one.
 fn differences(one: &Evidence, other: &Evidence) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
@@ -281,11 +287,10 @@ fn name(fact: &FactRecord) -> String {
 fn leaves(path: &str, one: &Value, other: &Value, found: &mut BTreeSet<String>) {
     match (one, other) {
         (Value::Object(a), Value::Object(b)) => {
-            let told = |key: &&String| !MOMENTS.contains(&key.as_str());
             for key in a
                 .keys()
                 .chain(b.keys().filter(|key| !a.contains_key(*key)))
-                .filter(told)
+                .filter(|key| is_state(b, key))
             {
                 let null = Value::Null;
                 let (a, b) = (a.get(key).unwrap_or(&null), b.get(key).unwrap_or(&null));
@@ -300,14 +305,14 @@ fn leaves(path: &str, one: &Value, other: &Value, found: &mut BTreeSet<String>) 
     }
 }
 
-/// The items of a list without what tells of a moment or a process, sorted: processes that were
+/// The items of a list without what tells of no state, sorted: processes that were
 /// started anew stand in another order.
 fn still(items: &[Value]) -> Vec<String> {
     fn without(value: &Value) -> Value {
         match value {
             Value::Object(map) => map
                 .iter()
-                .filter(|(key, _)| !MOMENTS.contains(&key.as_str()))
+                .filter(|(key, _)| is_state(map, key))
                 .map(|(key, inner)| (key.clone(), without(inner)))
                 .collect(),
             Value::Array(items) => items.iter().map(without).collect(),
@@ -330,6 +335,8 @@ mod tests {
     #[case::one_more(json!({ "processes": [{ "pid": 1, "exe": "a" }] }), json!({ "processes": [{ "pid": 1, "exe": "a" }, { "pid": 2, "exe": "a" }] }), &["r k {} processes"])]
     #[case::written_again(json!({ "entries": [{ "name": "a", "mtime": 1, "size": 2 }] }), json!({ "entries": [{ "name": "a", "mtime": 9, "size": 2 }] }), &[])]
     #[case::another_size(json!({ "entries": [{ "name": "a", "size": 2 }] }), json!({ "entries": [{ "name": "a", "size": 3 }] }), &["r k {} entries"])]
+    #[case::a_folder_grew(json!({ "type": "dir", "size": 80, "entries": [{ "type": "dir", "size": 2 }] }), json!({ "type": "dir", "size": 120, "entries": [{ "type": "dir", "size": 3 }] }), &[])]
+    #[case::a_file_grew(json!({ "type": "file", "size": 80 }), json!({ "type": "file", "size": 120 }), &["r k {} size"])]
     #[case::deeper(json!({ "a": { "b": 1, "started": 1 } }), json!({ "a": { "b": 2, "started": 2 } }), &["r k {} a b"])]
     #[case::gone(json!({ "a": 1 }), json!({}), &["r k {} a"])]
     fn leaves_that_differ_are_named_and_moments_are_none(
