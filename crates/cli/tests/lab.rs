@@ -193,6 +193,20 @@ fn a_lab_lives(engine: Engine) {
         "3"
     );
 
+    // No lease ends while somebody works.
+    let fixed = "ip -4 -o addr show scope global; ps -e -o comm=";
+    for role in ["system", "dns", "drive"] {
+        let said = labs.ok(&[
+            "lab", "shell", role, "--name", name, "--", "sh", "-c", fixed,
+        ]);
+        assert!(
+            said.contains("valid_lft forever")
+                && !said.contains(" dynamic ")
+                && !said.contains("dhclient"),
+            "{role}: {said}"
+        );
+    }
+
     // A second up of the same leaves it alone; another one is refused.
     labs.ok(&["lab", "up", "--name", name]);
     let other = labs.run(&["lab", "up", "--name", name, "--roles", "dns"]);

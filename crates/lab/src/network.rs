@@ -12,8 +12,9 @@ use crate::record::NodeRecord;
 /// How long it may take.
 const TIME: Duration = Duration::from_secs(90);
 
-/// Asks DHCP where nothing gave an address yet, and writes the one that came as a fixed one.
-/// Prints address and prefix.
+/// Asks DHCP where nothing gave an address yet, and makes the one that came a fixed one. The client is
+/// not asked to end, for it would take the address along; if it lived on, it would do that when the
+/// lease ends and its card is another by then. Prints address and prefix.
 const ADDRESS: &str = r#"set -eu
 now() { ip -4 -o addr show dev eth0 | sed -n 's/.* inet \([0-9./]*\).*/\1/p'; }
 if [ -z "$(now)" ]; then
@@ -23,6 +24,12 @@ fi
 at=$(now); [ -n "$at" ]
 via=$(ip -4 route | sed -n 's/^default via \([0-9.]*\).*/\1/p')
 printf 'auto lo\niface lo inet loopback\n\nauto eth0\niface eth0 inet static\n\taddress %s\n\tgateway %s\n' "$at" "$via" > /etc/network/interfaces
+pid=/run/dhclient.eth0.pid
+if [ -s "$pid" ]; then
+  kill -KILL "$(cat "$pid")" 2>/dev/null || :
+  rm -f "$pid"
+  ip -4 addr change "$at" dev eth0 valid_lft forever preferred_lft forever
+fi
 echo "$at $via"
 "#;
 

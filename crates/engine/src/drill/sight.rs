@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use runproof_model::observed::UNKNOWN_KEY;
 use runproof_model::{Evidence, FactRecord, Finding, Site, Verdict};
 use runproof_site::{CancellationToken, Silent};
 use runproof_suite::{BoundScenario, Library, Plan, Selection, bind, evaluate};
@@ -76,7 +77,10 @@ impl<'a> Sight<'a> {
     async fn changes_by_itself(&self) -> BTreeSet<String> {
         let one = self.look().await.0;
         self.wait(STILL).await;
-        differences(&one, &self.look().await.0)
+        let mut changes = differences(&one, &self.look().await.0);
+        // What could not be read for a moment may not hide what is not as it was.
+        changes.retain(|leaf| !leaf.ends_with(UNREADABLE));
+        changes
     }
 
     /// The roles concerned whose services a stand-in plays.
@@ -252,6 +256,9 @@ const MOMENTS: [&str; 8] = [
     "active_since",
 ];
 
+/// Ends the name of a leaf that just one of two looks could read, or that both could not for two reasons.
+const UNREADABLE: &str = " (could not be read)";
+
 /// Whether a field tells of a state: no moment, and not the size of a folder, which some file systems
 /// let grow with what was ever in it.
 fn is_state(of: &Map<String, Value>, field: &str) -> bool {
@@ -285,7 +292,12 @@ fn name(fact: &FactRecord) -> String {
 }
 
 fn leaves(path: &str, one: &Value, other: &Value, found: &mut BTreeSet<String>) {
+    let unknown = |value: &Value| value.get(UNKNOWN_KEY).is_some();
     match (one, other) {
+        (a, b) if a == b => {}
+        (a, b) if unknown(a) || unknown(b) => {
+            found.insert(format!("{path}{UNREADABLE}"));
+        }
         (Value::Object(a), Value::Object(b)) => {
             for key in a
                 .keys()
@@ -298,7 +310,6 @@ fn leaves(path: &str, one: &Value, other: &Value, found: &mut BTreeSet<String>) 
             }
         }
         (Value::Array(a), Value::Array(b)) if still(a) == still(b) => {}
-        (a, b) if a == b => {}
         _ => {
             found.insert(path.to_owned());
         }
@@ -338,6 +349,8 @@ mod tests {
     #[case::a_folder_grew(json!({ "type": "dir", "size": 80, "entries": [{ "type": "dir", "size": 2 }] }), json!({ "type": "dir", "size": 120, "entries": [{ "type": "dir", "size": 3 }] }), &[])]
     #[case::a_file_grew(json!({ "type": "file", "size": 80 }), json!({ "type": "file", "size": 120 }), &["r k {} size"])]
     #[case::deeper(json!({ "a": { "b": 1, "started": 1 } }), json!({ "a": { "b": 2, "started": 2 } }), &["r k {} a b"])]
+    #[case::unreadable(json!({ "a": 1, "b": 1 }), json!({ "a": { "$unknown": { "kind": "timeout" } }, "b": 2 }), &["r k {} a (could not be read)", "r k {} b"])]
+    #[case::an_object_that_is_unreadable(json!({ "a": { "b": 1 } }), json!({ "a": { "$unknown": { "kind": "timeout" } } }), &["r k {} a (could not be read)"])]
     #[case::gone(json!({ "a": 1 }), json!({}), &["r k {} a"])]
     fn leaves_that_differ_are_named_and_moments_are_none(
         #[case] one: Value,

@@ -59,7 +59,7 @@ pub(super) const ADDRESSES: &str = "ip -4 -o addr show scope global | awk '{prin
 /// Keeps them. Routes that the kernel makes come with the address.
 pub(super) const KEEP: &str = "ip -4 -o addr show scope global >\"$KEPT/addresses\" && ip -4 route show >\"$KEPT/all\" && { grep -v 'proto kernel' \"$KEPT/all\" | sed 's/ linkdown//' >\"$KEPT/routes\"; :; }";
 /// Puts them back. Each line is split into the words of `ip`, which wrote it. What a lease has left
-/// of its life is not given back: who holds the lease renews it.
+/// of its life is not given back: a lab's addresses are fixed.
 pub(super) const RESTORE: &str = "while read -r _ dev _ address rest; do\n\
      brd=$(printf %s \"$rest\" | sed -n 's/.*brd \\([0-9.]*\\) .*/\\1/p')\n\
      ip -4 addr replace \"$address\" ${brd:+brd \"$brd\"} dev \"$dev\" && ip link set dev \"$dev\" up || exit\n\
