@@ -101,6 +101,7 @@ fn killed_at_every_step(site: &TestSite, before: &str) {
         "injected:1",
         "done:1",
         "fixed",
+        "fixing",
         "mended",
         "restored:1",
         "restored:0",

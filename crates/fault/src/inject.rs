@@ -221,6 +221,9 @@ impl Held {
         let node = self.lab.node(role).cloned().ok_or_else(|| {
             FaultError::Refused(format!("the lab {} has no node {role}", self.lab.name()))
         })?;
+        self.journal.write(Event::Fixing {
+            id: self.undo.id.clone(),
+        })?;
         let mut said = Vec::new();
         for command in commands {
             said.push(self.lab.run(&node, command, ACT_TIME).await?);

@@ -40,7 +40,12 @@ pub enum Event {
         /// The digest of the state then.
         state: String,
     },
-    /// A fix was run; the states may be others.
+    /// The documented commands are about to be run; they may change whatever the fault did.
+    Fixing {
+        /// The fault.
+        id: String,
+    },
+    /// What was under way, a fault's acts or a fix, has settled; the states may be others.
     Fixed {
         /// The fault.
         id: String,
@@ -118,6 +123,9 @@ pub struct Open {
     pub undo: Undo,
     /// How far each act came.
     pub acts: Vec<Progress>,
+    /// Whether nothing was under way: the states are among those that were seen, unless somebody else
+    /// changed them.
+    pub settled: bool,
     /// Whether somebody wants to look at it.
     pub held: bool,
 }
@@ -233,6 +241,7 @@ impl Event {
             Self::Begin(_) => ("begin", None),
             Self::Doing { act, .. } => ("doing", Some(*act)),
             Self::Done { act, .. } => ("done", Some(*act)),
+            Self::Fixing { .. } => ("fixing", None),
             Self::Fixed { .. } => ("fixed", None),
             Self::Hold { .. } => ("hold", None),
             Self::Undone { .. } => ("undone", None),
@@ -249,24 +258,28 @@ fn apply(open: &mut Vec<Open>, event: Event) -> Result<(), FaultError> {
             open.push(Open {
                 undo: *undo,
                 acts,
+                settled: true,
                 held: false,
             });
         }
         Event::Doing { id, act } => {
             let at = find(open, &id).ok_or_else(|| odd("an act"))?;
-            open[at]
-                .acts
-                .get_mut(act)
-                .ok_or_else(|| odd("an act"))?
-                .doing = true;
+            let progress = open[at].acts.get_mut(act).ok_or_else(|| odd("an act"))?;
+            progress.doing = true;
+            open[at].settled = false;
         }
         Event::Done { id, act, state } => {
             let at = find(open, &id).ok_or_else(|| odd("an act"))?;
             let progress = open[at].acts.get_mut(act).ok_or_else(|| odd("an act"))?;
             progress.seen.push(state);
         }
+        Event::Fixing { id } => {
+            let at = find(open, &id).ok_or_else(|| odd("a fix"))?;
+            open[at].settled = false;
+        }
         Event::Fixed { id, states } => {
             let at = find(open, &id).ok_or_else(|| odd("a fix"))?;
+            open[at].settled = true;
             for (progress, state) in open[at].acts.iter_mut().zip(states) {
                 progress.seen.push(state);
             }

@@ -1,9 +1,9 @@
 //! Putting back by state, not by inverse.
 //!
 //! Where the state is the one before, there is nothing to do. Where it is one in which the fault or
-//! a fix left it, or where the act may have been under way, it is put back, and the state afterwards
-//! decides whether that worked. Anything else, and whatever could not be put back, is made anew with
-//! its node.
+//! a fix left it, or where one of them may have been under way, it is put back, and the state
+//! afterwards decides whether that worked. Anything else, and whatever could not be put back, is made
+//! anew with its node.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -177,8 +177,8 @@ async fn undo(lab: &LabSite, open: &Open) -> Result<BTreeSet<String>, FaultError
         if node.id() != act.node {
             continue;
         }
-        let under_way = progress.doing && progress.seen.is_empty();
-        if under_way && act.engine.is_some() {
+        let under_way = progress.doing && !open.settled;
+        if under_way && progress.seen.is_empty() && act.engine.is_some() {
             tokio::time::sleep(ON_ITS_WAY).await;
         }
         let now = state(lab, node, act).await?.ok();

@@ -43,6 +43,17 @@ fn done(id: &str) -> Event {
     }
 }
 
+fn fixing(id: &str) -> Event {
+    Event::Fixing { id: id.to_owned() }
+}
+
+fn fixed(id: &str) -> Event {
+    Event::Fixed {
+        id: id.to_owned(),
+        states: vec!["2".to_owned()],
+    }
+}
+
 fn undone(id: &str) -> Event {
     Event::Undone {
         id: id.to_owned(),
@@ -73,6 +84,21 @@ fn a_fault_is_open_until_it_is_undone() {
             seen: vec!["1".to_owned()]
         }]
     );
+}
+
+#[rstest]
+#[case::before_the_act(&[], true)]
+#[case::in_the_act(&[doing("a")], false)]
+#[case::before_it_settled(&[doing("a"), done("a")], false)]
+#[case::settled(&[doing("a"), done("a"), fixed("a")], true)]
+#[case::in_a_fix(&[doing("a"), done("a"), fixed("a"), fixing("a")], false)]
+#[case::after_a_fix(&[doing("a"), done("a"), fixed("a"), fixing("a"), fixed("a")], true)]
+fn a_fault_has_settled_unless_an_act_or_a_fix_is_under_way(
+    #[case] events: &[Event],
+    #[case] settled: bool,
+) {
+    let (home, _) = written([begin("a")].iter().chain(events).cloned());
+    assert_eq!(Journal::read(home.path()).unwrap()[0].settled, settled);
 }
 
 /// A card that the fault takes the address of.
