@@ -62,7 +62,7 @@ fn steps(acts: usize) -> Vec<String> {
 const STATE: &str = r#"
 find /etc /opt /root /home -xdev \( -path /opt/gbo/logs -o -path /opt/gbo/data -o -path /root/.mc -o -name '*.pid' \) -prune -o -printf '%p %y %m %U %G %l\n' | sort
 find /etc /opt /root /home -xdev \( -path /opt/gbo/logs -o -path /opt/gbo/data -o -path /root/.mc -o -name '*.pid' -o -path '/etc/iptables/rules.v?' \) -prune -o -type f -exec sha256sum {} + | sort -k2
-sed '/^#/d; s/\[[0-9:]*\]//' /etc/iptables/rules.v? 2>/dev/null
+sed '/^#/d; s/\[[0-9:]*\]//' /etc/iptables/rules.v? 2>/dev/null || :
 stat -c '%n %a' /tmp
 systemctl list-units --all --plain --no-legend --type=service | awk '{ print $1, $2, $3 }' | grep -v -e systemd- -e '^user@' -e '^run-' | sort
 iptables-save 2>/dev/null | sed '/^#/d; s/\[[0-9:]*\]//'
