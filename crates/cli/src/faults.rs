@@ -6,6 +6,8 @@ use std::path::Path;
 
 use runproof_model::FaultRecording;
 use runproof_model::fault_recording::FORMAT;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::load::LoadError;
 
@@ -57,18 +59,33 @@ pub fn recordings(folder: Option<&Path>) -> Result<Vec<FaultRecording>, LoadErro
         .collect()
 }
 
+/// A document of this format; `what` it is, in words.
+///
+/// # Errors
+/// That it says another format, whose form may be another as well; or what is wrong with its form.
+pub fn of_format<T: DeserializeOwned>(bytes: &[u8], format: &str, what: &str) -> Result<T, String> {
+    #[derive(Deserialize)]
+    struct Said {
+        format: String,
+    }
+    let said: Result<Said, _> = serde_json::from_slice(bytes);
+    match said {
+        Ok(said) if said.format != format => {
+            let found = said.format;
+            Err(format!("its format is {found:?}, not {format:?}"))
+        }
+        _ => serde_json::from_slice(bytes).map_err(|error| format!("not {what}: {error}")),
+    }
+}
+
 /// A recording; its file has to be called like its scenario, so that no two are of one.
 fn parse(name: &str, bytes: &[u8]) -> Result<FaultRecording, LoadError> {
     let refuse = |why: String| {
         let why = runproof_model::text::one_line(&why, 300);
         LoadError::Message(format!("{name}: {why}"), None)
     };
-    let recording: FaultRecording = serde_json::from_slice(bytes)
-        .map_err(|error| refuse(format!("not a recording of a fault: {error}")))?;
-    if recording.format != FORMAT {
-        let found = &recording.format;
-        return Err(refuse(format!("its format is {found:?}, not {FORMAT:?}")));
-    }
+    let recording: FaultRecording =
+        of_format(bytes, FORMAT, "a recording of a fault").map_err(refuse)?;
     let stem = Path::new(name).file_stem().unwrap_or_default();
     if stem.to_string_lossy() != recording.scenario {
         let scenario = &recording.scenario;

@@ -194,10 +194,14 @@ pub fn suite_files(folder: &Path) -> Result<Vec<SourceFile>, LoadError> {
     Ok(files)
 }
 
+/// The recording that is compiled in, as it was made.
+pub fn built_in() -> Result<Bundle, LoadError> {
+    Bundle::parse("the built-in reference", REFERENCE).map_err(|e| LoadError::new(e.to_string()))
+}
+
 /// The recording that is compiled in, with another profile where one is named.
 pub fn reference(library: &Library, profile: Option<&str>) -> Result<Bundle, LoadError> {
-    let mut bundle = Bundle::parse("the built-in reference", REFERENCE)
-        .map_err(|e| LoadError::new(e.to_string()))?;
+    let mut bundle = built_in()?;
     if let Some(profile) = profile {
         profile.clone_into(&mut bundle.site.profile);
     }

@@ -21,6 +21,24 @@ const SCENARIO: &str = "botui-server-url-external";
 const UNIT: &str = "/etc/systemd/system/ui.service";
 const ENV: &str = "/opt/gbo/bin/.env";
 
+/// A unit that runs for a moment whenever it is started: a restart makes it green, and mends nothing.
+const COMES_AND_GOES: &str = r#"
+  - id: probe-comes-and-goes
+    title: botui does not stay up
+    on: system
+    fault:
+      unit: { name: ui.service, drop-in: "[Service]\nExecStart=\nExecStart=/bin/sleep 2\nRestartSec=8\n" }
+      then: [ { restart-unit: ui.service } ]
+    turns-red: [svc-ui-active]
+    cascades:
+      [
+        caddy-upstream-listens, env-chat-url-pattern, ext-botui-public-url, svc-botui-binary-path, svc-botui-listens-5859,
+        svc-port-held-by-its-unit, svc-systemctl-only,
+      ]
+    fix: { run: [ systemctl restart ui ] }
+    sources: [production-guide/common-operations]
+"#;
+
 fn drill(site: &TestSite, words: &[&str]) -> Command {
     let mut command = site.runproof();
     command
@@ -105,6 +123,7 @@ fn killed_at_every_step(site: &TestSite, before: &str) {
         "mended",
         "restored:1",
         "restored:0",
+        "cleared",
         "undone",
     ] {
         let output = drill(site, &[SCENARIO])
@@ -228,7 +247,7 @@ fn fixes_that_prove_nothing(site: &TestSite, before: &str) {
         .replace(last, &format!("{last}        - echo '# left' >> {ENV}\n"));
     std::fs::write(
         suites.path().join("probe.yaml"),
-        format!("suite: probe\nscenarios:\n{missing}{leaves}"),
+        format!("suite: probe\nscenarios:\n{missing}{leaves}{COMES_AND_GOES}"),
     )
     .unwrap();
     let suites = suites.path().to_str().unwrap();
@@ -248,6 +267,9 @@ fn fixes_that_prove_nothing(site: &TestSite, before: &str) {
         why.contains("`no-such-program --mend` ended with 127"),
         "{why}"
     );
+    let flaps = row("probe-comes-and-goes");
+    assert_eq!(flaps["outcome"], "fix-failed", "{flaps}");
+    assert_eq!(flaps["fix"]["fix"], "failed", "{flaps}");
     let leaves = row("probe-fix-leaves");
     site.sh("system", &format!("sed -i '/^# left$/d' {ENV}"));
     assert_eq!(leaves["outcome"], "not-restored", "{leaves}");

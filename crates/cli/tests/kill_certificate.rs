@@ -53,6 +53,7 @@ fn steps(acts: usize) -> Vec<String> {
         "fixing".to_owned(),
         "mended".to_owned(),
         of_act("restored"),
+        "cleared".to_owned(),
         "undone".to_owned(),
     ]
 }
@@ -352,8 +353,16 @@ fn on_incus_a_drill_that_is_killed_at_any_step_or_moment_leaves_the_lab_as_it_wa
     let mut certificate = Certificate::begin();
     let sample = certificate.sample();
     certificate.judge("undisturbed", &ROLES.into());
-    let steps = certificate.at_every_step(&sample);
-    let moments = number("RUNPROOF_KILLS", 100);
+    // Each part fits a shorter night alone.
+    let part = std::env::var("RUNPROOF_PART").unwrap_or_default();
+    let steps = match part.as_str() {
+        "moments" => 0,
+        _ => certificate.at_every_step(&sample),
+    };
+    let moments = match part.as_str() {
+        "steps" => 0,
+        _ => number("RUNPROOF_KILLS", 100),
+    };
     let seed = number("RUNPROOF_SEED", 20_261_126);
     let kills = certificate.at_random_moments(&sample, moments, seed);
     println!(

@@ -9,6 +9,7 @@
 
 mod common;
 
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -405,6 +406,396 @@ fn on_docker_a_container_that_took_a_nodes_place_is_refused() {
     assert_eq!(refused.status.code(), Some(2));
     let words = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(words.contains("refused"), "{words}");
+}
+
+impl Labs {
+    /// Refuses, with these words; the lab's record is as before.
+    fn refuses(&self, name: &str, reset: &[&str], words: &str) {
+        let record = self.folder(name).join("lab.json");
+        let before = std::fs::read(&record).unwrap();
+        let mut command = vec!["lab", "reset", "--name", name];
+        command.extend(reset);
+        let output = self.run(&command);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            output.status.code() == Some(2) && said.contains(words),
+            "{command:?}: {words}: {said}"
+        );
+        assert_eq!(std::fs::read(&record).unwrap(), before, "{command:?}");
+    }
+
+    /// What it says on stderr; it has to succeed.
+    fn said(&self, words: &[&str]) -> String {
+        let output = self.run(words);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{words:?}: {said}");
+        said
+    }
+
+    /// The lab's record.
+    fn record(&self, name: &str) -> Value {
+        let record = std::fs::read(self.folder(name).join("lab.json")).unwrap();
+        serde_json::from_slice(&record).unwrap()
+    }
+
+    /// Says in the record that the lab did not come up, as a command that was killed leaves it.
+    fn cut_short(&self, name: &str, nodes_known: bool) {
+        let mut record = self.record(name);
+        record["complete"] = false.into();
+        if !nodes_known {
+            record["nodes"] = Value::Object(serde_json::Map::new());
+        }
+        let file = self.folder(name).join("lab.json");
+        std::fs::write(file, record.to_string()).unwrap();
+    }
+}
+
+/// A command of an engine's client; it has to succeed.
+fn client(words: &[&str]) -> String {
+    let output = Command::new(words[0]).args(&words[1..]).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{words:?}: {error}");
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// A container that is removed at the end.
+struct Foreign(Engine, String);
+
+impl Drop for Foreign {
+    fn drop(&mut self) {
+        let words: &[&str] = match self.0 {
+            Engine::Docker => &["rm", "-f", &self.1],
+            Engine::Incus => &["delete", "-f", &self.1],
+        };
+        let _ = Command::new(self.0.name()).args(words).output();
+    }
+}
+
+#[test]
+fn on_docker_nothing_is_written_into_a_container_that_took_another_nodes_name() {
+    let labs = Labs::new(&["n"]);
+    let name = labs.names[0].as_str();
+    labs.ok(&[
+        "lab",
+        "up",
+        "--engine",
+        "docker",
+        "--name",
+        name,
+        "--roles",
+        "dns,drive",
+    ]);
+    let (dns, drive) = (format!("{name}-dns"), format!("{name}-drive"));
+    let away = format!("{dns}-away");
+    let image = client(&["docker", "inspect", "-f", "{{.Config.Image}}", &dns]);
+    let id = |node: &str| client(&["docker", "inspect", "-f", "{{.Id}}", node]);
+    let (made, other) = (id(&dns), id(&drive));
+    client(&["docker", "rename", &dns, &away]);
+    let foreign = Foreign(Engine::Docker, dns.clone());
+    let bare = ["docker", "run", "-d", "--name", &dns];
+    client(&[&bare[..], &["--entrypoint", "sleep", &image, "600"]].concat());
+    let hosts = || client(&["docker", "exec", &dns, "cat", "/etc/hosts"]);
+    let before = hosts();
+
+    labs.refuses(name, &["drive"], "refused: the node dns");
+    labs.refuses(name, &["dns"], "did not make them");
+    labs.refuses(name, &[], "did not make them");
+    assert_eq!(hosts(), before);
+    client(&[
+        "docker",
+        "exec",
+        &dns,
+        "test",
+        "!",
+        "-e",
+        "/etc/runproof-lab",
+    ]);
+    assert_eq!((id(&away), id(&drive)), (made.clone(), other.clone()));
+
+    // Neither is one that carries the lab's label and another nonce taken for the node.
+    drop(foreign);
+    let foreign = Foreign(Engine::Docker, dns.clone());
+    let label = format!("runproof-lab={name}");
+    let labels = ["--label", &label, "--label", "runproof-nonce=another"];
+    let words = [
+        &bare[..],
+        &labels,
+        &["--entrypoint", "sleep", &image, "600"],
+    ];
+    client(&words.concat());
+    labs.refuses(name, &["drive"], "refused: the node dns");
+    labs.refuses(name, &["dns"], "did not make them");
+    assert_eq!((id(&away), id(&drive)), (made, other));
+    drop(foreign);
+
+    // The node under its other name is ours by its id, and is the one that is replaced.
+    labs.ok(&["lab", "reset", "dns", "--name", name]);
+    let status = labs.status(name);
+    assert_eq!(status["nodes"]["dns"]["state"], "running", "{status}");
+    let left = client(&["docker", "ps", "-aq", "--filter", &format!("name={away}")]);
+    assert_eq!(left, "");
+    labs.ok(&["lab", "down", "--name", name]);
+    assert_nothing(&labs, Engine::Docker, name, "after down");
+}
+
+#[test]
+fn on_docker_no_node_is_made_anew_beside_one_that_does_not_run_and_the_whole_lab_is() {
+    let labs = Labs::new(&["s"]);
+    let name = labs.names[0].as_str();
+    labs.ok(&[
+        "lab",
+        "up",
+        "--engine",
+        "docker",
+        "--name",
+        name,
+        "--roles",
+        "dns,drive",
+    ]);
+    client(&["docker", "stop", "-t", "1", &format!("{name}-dns")]);
+    labs.refuses(name, &["drive"], "does not run");
+    labs.ok(&["lab", "reset", "--name", name]);
+    let status = labs.status(name);
+    for role in ["dns", "drive"] {
+        assert_eq!(status["nodes"][role]["state"], "running", "{status}");
+    }
+}
+
+#[test]
+fn on_incus_a_copy_of_a_node_survives_a_reset_and_is_no_node_of_the_new_lab() {
+    let labs = Labs::new(&["c"]);
+    let name = labs.names[0].as_str();
+    labs.ok(&[
+        "lab", "up", "--engine", "incus", "--name", name, "--roles", "dns",
+    ]);
+    let (node, copy) = (format!("{name}-dns"), format!("{name}-dns-copy"));
+    let _copy = Foreign(Engine::Incus, copy.clone());
+    client(&["incus", "copy", &node, &copy]);
+    let id = || client(&["incus", "config", "get", &copy, "volatile.uuid"]);
+    let before = id();
+    let shell = ["lab", "shell", "dns", "--name", name, "--", "true"];
+    assert_eq!(labs.run(&shell).status.code(), Some(2));
+    labs.refuses(name, &["dns"], &copy);
+    let said = labs.said(&["lab", "reset", "--name", name]);
+    assert!(
+        said.contains("left alone") && said.contains(&copy),
+        "{said}"
+    );
+    assert_eq!(id(), before);
+    labs.ok(&shell);
+    // And one by which an up removes what was left. A down, which somebody asks for, goes by the label.
+    labs.cut_short(name, true);
+    let up = [
+        "lab", "up", "--engine", "incus", "--name", name, "--roles", "dns",
+    ];
+    let said = labs.said(&up);
+    assert!(
+        said.contains("left alone") && said.contains(&copy),
+        "{said}"
+    );
+    assert_eq!(id(), before);
+    labs.ok(&shell);
+    labs.ok(&["lab", "down", "--name", name]);
+    assert_nothing(&labs, Engine::Incus, name, "after down");
+}
+
+#[test]
+fn on_incus_a_reset_lets_another_accounts_lab_of_that_name_on_docker_live() {
+    let labs = Labs::new(&["b"]);
+    let name = labs.names[0].as_str();
+    // Ours is made first: an up refuses beside another account's, and a reset does not.
+    labs.ok(&[
+        "lab", "up", "--engine", "incus", "--name", name, "--roles", "dns",
+    ]);
+    let another = Foreign(Engine::Docker, format!("{name}-dns"));
+    let mut words = vec!["docker", "create", "--name", &another.1];
+    let labels = [
+        format!("runproof-lab={name}"),
+        "runproof-nonce=another".to_owned(),
+        "runproof-role=dns".to_owned(),
+    ];
+    for label in &labels {
+        words.extend(["--label", label]);
+    }
+    words.extend(["runproof-test:slim", "true"]);
+    client(&words);
+    let id = || client(&["docker", "inspect", "-f", "{{.Id}}", &another.1]);
+    let before = id();
+    labs.ok(&["lab", "reset", "--name", name]);
+    assert_eq!(id(), before);
+    assert_eq!(labs.status(name)["nodes"]["dns"]["state"], "running");
+}
+
+fn a_lab_that_is_not_whole_is_whole_after_a_reset(engine: Engine) {
+    let labs = Labs::new(&["w"]);
+    let name = labs.names[0].as_str();
+    labs.ok(&[
+        "lab",
+        "up",
+        "--engine",
+        engine.name(),
+        "--name",
+        name,
+        "--profile",
+        "lxd",
+        "--roles",
+        "dns,drive",
+    ]);
+    let nonce = || labs.record(name)["nonce"].clone();
+    let whole = |when: &str| {
+        let (status, record) = (labs.status(name), labs.record(name));
+        assert_eq!(status["engine"], engine.name(), "{when}");
+        assert_eq!(status["profile"], "lxd", "{when}");
+        assert_eq!(record["complete"], true, "{when}");
+        let roles: Vec<&String> = status["nodes"].as_object().unwrap().keys().collect();
+        assert_eq!(roles, ["dns", "drive"], "{when}");
+        for role in roles {
+            assert_eq!(status["nodes"][role]["state"], "running", "{when}");
+        }
+    };
+    // Killed before its nodes were known, and one of them is gone.
+    let first = nonce();
+    labs.cut_short(name, false);
+    drop(Foreign(engine, format!("{name}-drive")));
+    for words in [
+        &["lab", "status", "--name", name][..],
+        &["lab", "shell", "dns", "--name", name, "--", "true"],
+    ] {
+        let refused = labs.run(words);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(64), "{words:?}");
+        assert!(said.contains("`runproof lab reset --name"), "{said}");
+    }
+    let kept = labs.folder(name).join("watchdog.log");
+    std::fs::write(&kept, b"").unwrap();
+    labs.ok(&["lab", "reset", "--name", name]);
+    whole("after a reset");
+    let second = nonce();
+    assert_ne!(second, first);
+    assert!(!kept.exists(), "it tells of nodes that are gone");
+
+    // One node of it cannot be made anew, and all of it is.
+    labs.cut_short(name, true);
+    std::fs::write(&kept, b"").unwrap();
+    let said = labs.said(&["lab", "reset", "dns", "--name", name]);
+    assert!(said.contains("is not whole"), "{said}");
+    whole("after the reset of a node");
+    assert!(
+        kept.exists(),
+        "whoever wanted one node anew goes on with it"
+    );
+    assert_ne!(nonce(), second);
+
+    // So it is after a reset that was killed, whenever that was.
+    for (role, millis) in [
+        (None, 300_u64),
+        (None, 1500),
+        (None, 4000),
+        (Some("dns"), 800),
+        (Some("dns"), 2000),
+    ] {
+        let mut words = vec!["lab", "reset", "--name", name];
+        words.extend(role);
+        let mut child = labs
+            .command(&words)
+            .process_group(0)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(millis));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        labs.ok(&["lab", "reset", "--name", name]);
+        whole(&format!("{words:?} killed after {millis} ms"));
+    }
+    labs.ok(&["lab", "down", "--name", name]);
+    assert_nothing(&labs, engine, name, "after down");
+}
+
+#[test]
+fn on_incus_a_lab_that_is_not_whole_is_whole_again_after_a_reset() {
+    a_lab_that_is_not_whole_is_whole_after_a_reset(Engine::Incus);
+}
+
+#[test]
+fn on_docker_a_lab_that_is_not_whole_is_whole_again_after_a_reset() {
+    a_lab_that_is_not_whole_is_whole_after_a_reset(Engine::Docker);
+}
+
+fn logs_are_harmless_and_end_with_whoever_reads_them(engine: Engine) {
+    let labs = Labs::new(&["l"]);
+    let name = labs.names[0].as_str();
+    labs.ok(&[
+        "lab",
+        "up",
+        "--engine",
+        engine.name(),
+        "--name",
+        name,
+        "--roles",
+        "dns",
+    ]);
+    let sh = |script: &str| {
+        labs.ok(&[
+            "lab", "shell", "dns", "--name", name, "--", "sh", "-c", script,
+        ])
+    };
+    sh(r"printf 'a\033]0;title\007b\n' > /opt/gbo/logs/hostile.log");
+
+    // A program gets what was logged, a terminal what cannot hurt it.
+    let logged = "a\u{1b}]0;title\u{7}b";
+    let read = labs.ok(&["lab", "logs", "dns", "--name", name]);
+    assert!(read.contains(logged), "{read}");
+    let program = env!("CARGO_BIN_EXE_runproof");
+    let line = format!("{program} lab logs dns --name {name}");
+    let output = Command::new("script")
+        .args(["-qec", &line, "/dev/null"])
+        .env("XDG_STATE_HOME", labs.state.path())
+        .env("RUNPROOF_STANDIN", standin())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(shown.contains(r"a\u{1b}]0;title\u{7}b"), "{shown}");
+    assert!(!shown.contains('\u{1b}'), "{shown}");
+
+    // Whatever ends who follows, the tail in the node ends too.
+    for (signal, group) in [("-INT", true), ("-KILL", false)] {
+        let mut child = labs
+            .command(&["lab", "logs", "dns", "--follow", "--name", name])
+            .process_group(0)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut followed = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(followed.any(|line| line.unwrap().contains(logged)));
+        assert!(sh("ps -e -o args=").contains("tail -n 30 -F"));
+        let of = child.id().to_string();
+        let of = if group { format!("-{of}") } else { of };
+        let told = Command::new("kill").args([signal, "--", &of]).status();
+        assert!(told.unwrap().success());
+        let status = child.wait().unwrap();
+        if group {
+            assert_eq!(status.code(), Some(130));
+        }
+        let begun = Instant::now();
+        while sh("ps -e -o args=").contains("tail -n 30 -F") {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{signal}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+}
+
+#[test]
+fn on_incus_the_logs_of_a_node_are_harmless_and_end_with_whoever_reads_them() {
+    logs_are_harmless_and_end_with_whoever_reads_them(Engine::Incus);
+}
+
+#[test]
+fn on_docker_the_logs_of_a_node_are_harmless_and_end_with_whoever_reads_them() {
+    logs_are_harmless_and_end_with_whoever_reads_them(Engine::Docker);
 }
 
 #[test]

@@ -7,7 +7,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use runproof_model::diagnosis::{Candidate, CandidateScenario, FORMAT, FurtherCheck, RedMark};
+use runproof_model::diagnosis::{
+    Candidate, CandidateScenario, FORMAT, FurtherCheck, LabFix, RedMark,
+};
 use runproof_model::{
     Diagnosis, Evidence, ExitCode, FaultRecording, Finding, Report, Site, Verdict,
 };
@@ -77,7 +79,7 @@ pub fn signatures(
             Signature {
                 scenario: described(library, site, scenario, recording),
                 marks: match recording {
-                    Some(recording) => recorded(&reference, recording),
+                    Some(recording) => recorded(&reference, recording, scenario),
                     None => declared(scenario),
                 },
             }
@@ -102,9 +104,15 @@ fn declared(scenario: &Scenario) -> BTreeSet<Mark> {
     all.into_iter().collect()
 }
 
-fn recorded(reference: &Reference<'_>, recording: &FaultRecording) -> BTreeSet<Mark> {
+/// What turned red, and what its suite declares as a consequence beside that: a recording is of the
+/// first minute, and a site may have been broken for hours.
+fn recorded(
+    reference: &Reference<'_>,
+    recording: &FaultRecording,
+    scenario: &Scenario,
+) -> BTreeSet<Mark> {
     let after = reference.with_fault(recording);
-    reference
+    let mut marks: BTreeSet<Mark> = reference
         .findings
         .iter()
         .zip(after)
@@ -122,7 +130,11 @@ fn recorded(reference: &Reference<'_>, recording: &FaultRecording) -> BTreeSet<M
                 must,
             })
         })
-        .collect()
+        .collect();
+    let seen: BTreeSet<String> = marks.iter().map(|mark| mark.id.clone()).collect();
+    let consequences = declared(scenario).into_iter();
+    marks.extend(consequences.filter(|mark| !mark.must && !seen.contains(&mark.id)));
+    marks
 }
 
 fn described(
@@ -141,15 +153,22 @@ fn described(
         Some(Value::String(line)) => vec![line.as_str()],
         _ => Vec::new(),
     };
+    let commands: Vec<String> = commands
+        .into_iter()
+        .map(|line| library.fill(site, line))
+        .collect();
+    let (fix, lab_fix) = match text("lab-only") {
+        Some(why) => (Vec::new(), Some(LabFix { run: commands, why })),
+        None => (commands, None),
+    };
     CandidateScenario {
         id: scenario.id.value.clone(),
         title: scenario.title.clone(),
         recorded: recording.is_some(),
         standin: recording.is_some_and(|one| one.standin),
-        fix: commands
-            .into_iter()
-            .map(|line| library.fill(site, line))
-            .collect(),
+        fix,
+        document_defect: text("document-defect"),
+        lab_fix,
         fix_on: text("on").or_else(|| scenario.on.0.first().map(|on| on.value.clone())),
         no_fix: text("none"),
         sources: scenario
@@ -170,6 +189,9 @@ struct Red {
 struct Seen {
     red: Vec<Red>,
     errors: usize,
+    waived: usize,
+    /// How many passed or failed.
+    sure: usize,
     /// Invariant → node → the worst verdict over the items of its loop.
     judged: BTreeMap<String, BTreeMap<String, Verdict>>,
 }
@@ -194,22 +216,25 @@ impl Seen {
                 .and_modify(|worst| *worst = worse(*worst, finding.verdict))
                 .or_insert(finding.verdict);
         }
+        let of = |verdicts: &[Verdict]| {
+            let counted = report.findings.iter().filter(counts);
+            counted
+                .filter(|finding| verdicts.contains(&finding.verdict))
+                .count()
+        };
         Self {
             red: red
                 .into_iter()
                 .map(|(mark, because_of)| Red { mark, because_of })
                 .collect(),
-            errors: report
-                .findings
-                .iter()
-                .filter(counts)
-                .filter(|finding| finding.verdict == Verdict::Error)
-                .count(),
+            errors: of(&[Verdict::Error]),
+            waived: of(&[Verdict::Waived]),
+            sure: of(&[Verdict::Pass, Verdict::Fail]),
             judged,
         }
     }
 
-    /// What the report says of a mark: red, holds, or nothing.
+    /// What the report says of a mark: red on one node that is meant, holds, or nothing.
     fn says(&self, mark: &Mark) -> Said {
         let Some(nodes) = self.judged.get(&mark.id) else {
             return Said::Nothing;
@@ -217,16 +242,19 @@ impl Seen {
         let meant = nodes
             .iter()
             .filter(|(node, _)| mark.node.as_ref().is_none_or(|other| other == *node));
-        let mut said = Said::Nothing;
+        let (mut holds, mut unknown) = (None, false);
         for (node, verdict) in meant {
             match verdict {
                 Verdict::Fail => return Said::Red,
-                Verdict::Error => return Said::Nothing,
-                Verdict::Pass => said = Said::Holds(node.clone()),
+                Verdict::Error => unknown = true,
+                Verdict::Pass => holds = Some(node.clone()),
                 Verdict::Skip | Verdict::Waived => {}
             }
         }
-        said
+        match holds {
+            Some(node) if !unknown => Said::Holds(node),
+            _ => Said::Nothing,
+        }
     }
 }
 
@@ -327,6 +355,8 @@ pub fn diagnose(signatures: &[Signature], report: &Report) -> Diagnosis {
         exit_code: code.code(),
         red: all.iter().filter_map(mark).collect(),
         errors: seen.errors,
+        judged: seen.sure,
+        waived: seen.waived,
         candidates,
         unexplained: left.iter().filter_map(mark).collect(),
         tell_apart: tell_apart(&ranked, &seen),
@@ -335,7 +365,9 @@ pub fn diagnose(signatures: &[Signature], report: &Report) -> Diagnosis {
 
 /// The signatures that explain anything, those together that the report cannot tell apart.
 fn classes<'s>(signatures: &'s [Signature], seen: &Seen) -> Vec<Class<'s>> {
-    let mut by_key: BTreeMap<Vec<&Mark>, Class<'s>> = BTreeMap::new();
+    // Those that explain something else are told apart, whatever hides the rest of their marks.
+    type Key<'s> = (BTreeSet<usize>, BTreeSet<usize>, Vec<&'s Mark>);
+    let mut by_key: BTreeMap<Key<'s>, Class<'s>> = BTreeMap::new();
     for signature in signatures {
         let explains: BTreeSet<usize> = seen
             .red
@@ -373,7 +405,7 @@ fn classes<'s>(signatures: &'s [Signature], seen: &Seen) -> Vec<Class<'s>> {
         }
         let marks = key.len();
         by_key
-            .entry(key)
+            .entry((explains.clone(), surely.clone(), key))
             .and_modify(|class| {
                 class.members.push(signature);
                 class.open = class.open.max(open);

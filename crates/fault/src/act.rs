@@ -39,12 +39,15 @@ pub struct Act {
 }
 
 impl Act {
-    /// With `$KEPT` set to the folder of act `id`, whose name is ours. One text at a time: who
-    /// puts back waits for an act whose caller was killed in the middle.
+    /// With `$KEPT` set to the folder of act `id`, whose name is ours.
     pub(crate) fn in_folder(id: &str, text: &str) -> String {
+        Self::alone(&format!("KEPT={KEPT}/{id}\nexport KEPT LC_ALL=C\n{text}"))
+    }
+
+    /// One text at a time: who puts back waits for one whose caller was killed in the middle.
+    pub(crate) fn alone(text: &str) -> String {
         format!(
-            "KEPT={KEPT}/{id}\nexport KEPT LC_ALL=C\n\
-             exec 9>>/run/runproof-fault.lock && flock -w 60 9 || {{ echo 'another act does not end' >&2; exit 118; }}\n\
+            "exec 9>>/run/runproof-fault.lock && flock -w 60 9 || {{ echo 'another act does not end' >&2; exit 118; }}\n\
              {text}\n"
         )
     }

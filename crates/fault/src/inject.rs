@@ -83,17 +83,9 @@ pub async fn inject(lab: LabSite, order: Order<'_>) -> Result<Held, FaultError> 
         )));
     }
     let (acts, settle, undo_settle) = order.fault.acts(&lab)?;
-    let id = machine::random()?;
-    let mut undo = Undo {
-        id: id.clone(),
-        scenario: order.scenario.to_owned(),
-        pid: std::process::id(),
-        pid_started: machine::started(std::process::id()).unwrap_or_default(),
-        boot: machine::boot(),
-        deadline: machine::now() + i64::try_from(order.deadline.as_secs()).unwrap_or(i64::MAX / 2),
-        acts: Vec::new(),
-        settle: undo_settle,
-    };
+    let mut undo = Undo::begun(order.scenario, order.deadline)?;
+    undo.settle = alone(&undo_settle);
+    let id = undo.id.clone();
     for (number, act) in acts.iter().enumerate() {
         let role = act
             .on
@@ -115,7 +107,12 @@ pub async fn inject(lab: LabSite, order: Order<'_>) -> Result<Held, FaultError> 
             words: act.words.clone(),
             state: text(&id, number, &act.state),
             before: String::new(),
-            restore: text(&id, number, &act.restore),
+            // Who was killed after the originals were thrown away had put everything back.
+            restore: text(
+                &id,
+                number,
+                &format!("[ -d \"$KEPT\" ] || exit 0\n{}", act.restore),
+            ),
             engine: engine_act(&lab, node, act).await?,
         };
         undo_act.before = state(&lab, node, &undo_act)
@@ -134,7 +131,7 @@ pub async fn inject(lab: LabSite, order: Order<'_>) -> Result<Held, FaultError> 
         watchdog,
         lease,
     };
-    match held.act(&acts, &settle).await {
+    match held.act(&acts, &alone(&settle)).await {
         Ok(()) => Ok(held),
         Err(error) => {
             held.undo().await?;
@@ -226,7 +223,7 @@ impl Held {
         })?;
         let mut said = Vec::new();
         for command in commands {
-            said.push(self.lab.run(&node, command, ACT_TIME).await?);
+            said.push(self.lab.run(&node, &alone(command), ACT_TIME).await?);
         }
         reached("mended", None);
         self.seen().await?;
@@ -314,6 +311,15 @@ impl Held {
         drop(lease);
         watchdog.leave();
         Ok(healed)
+    }
+}
+
+/// A text that is run while no other is: an undo waits for a fix whose caller was killed in the middle.
+fn alone(text: &str) -> String {
+    if text.is_empty() {
+        String::new()
+    } else {
+        Act::alone(text)
     }
 }
 

@@ -8,12 +8,14 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use runproof_lab::Stands;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::FaultError;
+use crate::machine;
 
 /// The file's name in the lab's folder.
 const FILE: &str = "faults.jsonl";
@@ -85,6 +87,29 @@ pub struct Undo {
     pub acts: Vec<UndoAct>,
     /// What lets a change take hold, run again after the undo.
     pub settle: String,
+    /// Roles whose nodes are made anew, whatever their state is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub anew: Vec<String>,
+}
+
+impl Undo {
+    /// Of a fault of this process, without an act yet.
+    ///
+    /// # Errors
+    /// When the machine gives no random name.
+    pub fn begun(scenario: &str, deadline: Duration) -> Result<Self, FaultError> {
+        Ok(Self {
+            id: machine::random()?,
+            scenario: scenario.to_owned(),
+            pid: std::process::id(),
+            pid_started: machine::started(std::process::id()).unwrap_or_default(),
+            boot: machine::boot(),
+            deadline: machine::now() + i64::try_from(deadline.as_secs()).unwrap_or(i64::MAX / 2),
+            acts: Vec::new(),
+            settle: String::new(),
+            anew: Vec::new(),
+        })
+    }
 }
 
 /// What undoes one act.

@@ -19,4 +19,4 @@ pub mod watchdog;
 pub use error::FaultError;
 pub use fault::Fault;
 pub use inject::{Held, inject};
-pub use undo::{Healed, heal, is_busy, make_anew};
+pub use undo::{Healed, heal, is_busy, rebuild};

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use runproof_lab::{CancellationToken, Events, LabName, LabNode, LabSite, find_state, reset};
 
 use crate::act::KEPT;
@@ -17,6 +17,7 @@ use crate::error::FaultError;
 use crate::inject::{ACT_TIME, reached, state};
 use crate::journal::{Event, Journal, Open, Progress, Undo, UndoAct};
 use crate::lease::Lease;
+use crate::watchdog;
 
 /// How long a state may take to be the old one again after it was put back.
 const TRIES: u32 = 40;
@@ -69,19 +70,57 @@ pub async fn heal(name: &LabName, held: bool) -> Result<Healed, FaultError> {
             "a drill is at work on the lab {name}"
         )));
     };
-    let healed = match LabSite::open(name).await {
-        Ok(lab) => undo_all(lab, held).await?,
+    let healed = heal_open(name, &folder, held).await?;
+    drop(lease);
+    Ok(healed)
+}
+
+/// The same for who has the lease.
+async fn heal_open(name: &LabName, folder: &Path, held: bool) -> Result<Healed, FaultError> {
+    match LabSite::open(name).await {
+        Ok(lab) => undo_all(lab, held).await,
         // A node that is gone or stopped has nothing to put back into; all that were touched are made anew.
         Err(_) => {
+            let mut open = Journal::read(folder)?;
+            open.retain(|one| held || !one.held);
             let roles = open
                 .iter()
-                .flat_map(|one| one.undo.acts.iter().map(|act| act.role.clone()))
+                .flat_map(|one| {
+                    let touched = one.undo.acts.iter().map(|act| &act.role);
+                    touched.chain(&one.undo.anew).cloned()
+                })
                 .collect();
-            make_anew(name, &roles).await?;
-            closed(&folder, &open, &roles)?
+            made_anew(name, folder, &open, roles).await
         }
+    }
+}
+
+/// Makes nodes of a lab anew, for what nobody wrote down how to put back. It is a fault that is undone
+/// by that: whatever dies in between, the lab is whole in the end.
+///
+/// # Errors
+/// When somebody is at work on the lab, or it does not come up.
+pub async fn rebuild(
+    name: &LabName,
+    program: &Path,
+    roles: BTreeSet<String>,
+    deadline: Duration,
+) -> Result<Healed, FaultError> {
+    let Some(folder) = find_state(name)? else {
+        return Err(FaultError::Refused(format!("there is no lab {name}")));
     };
+    let Some(lease) = Lease::take(&folder)? else {
+        return Err(FaultError::Refused(format!(
+            "a drill is at work on the lab {name}"
+        )));
+    };
+    let watchdog = watchdog::arm(name, program)?;
+    let mut undo = Undo::begun("what was left", deadline)?;
+    undo.anew = roles.into_iter().collect();
+    Journal::open(&folder)?.write(Event::Begin(Box::new(undo)))?;
+    let healed = heal_open(name, &folder, false).await?;
     drop(lease);
+    watchdog.leave();
     Ok(healed)
 }
 
@@ -100,6 +139,12 @@ async fn anew_whole(name: &LabName, folder: &Path) -> Result<Healed, FaultError>
             "a drill is at work on the lab {name}"
         )));
     };
+    // Whoever had it until now may have put everything back.
+    if Journal::read(folder).is_ok() {
+        let healed = heal_open(name, folder, true).await;
+        drop(lease);
+        return healed;
+    }
     let record = reset(name, None, &Quiet, &CancellationToken::new()).await?;
     Journal::clear(folder)?;
     drop(lease);
@@ -125,19 +170,33 @@ pub(crate) async fn undo_all(lab: LabSite, held: bool) -> Result<Healed, FaultEr
     }
     // A node is made anew by who may change the lab, and nobody may while somebody relies on it.
     drop(lab);
-    make_anew(&name, &anew).await?;
-    closed(&folder, &open, &anew)
+    made_anew(&name, &folder, &open, anew).await
 }
 
-/// Makes nodes of a lab anew, for what nobody can put back.
-///
-/// # Errors
-/// When one does not come up.
-pub async fn make_anew(name: &LabName, roles: &BTreeSet<String>) -> Result<(), FaultError> {
-    for role in roles {
-        reset(name, Some(role), &Quiet, &CancellationToken::new()).await?;
+/// Makes nodes anew, and writes down that what was open is no more. Where that does not go node by node,
+/// for another one is gone or a kill left the lab half made, all of them are.
+async fn made_anew(
+    name: &LabName,
+    folder: &Path,
+    open: &[Open],
+    roles: BTreeSet<String>,
+) -> Result<Healed, FaultError> {
+    for role in &roles {
+        if reset(name, Some(role), &Quiet, &CancellationToken::new())
+            .await
+            .is_err()
+        {
+            let record = reset(name, None, &Quiet, &CancellationToken::new()).await?;
+            // Who is held is gone with the nodes as well.
+            Journal::clear(folder)?;
+            return Ok(Healed {
+                scenarios: open.iter().map(|one| one.undo.scenario.clone()).collect(),
+                anew: record.nodes.into_keys().collect(),
+                held: Vec::new(),
+            });
+        }
     }
-    Ok(())
+    closed(folder, open, &roles)
 }
 
 /// Writes down that faults are no more.
@@ -164,9 +223,10 @@ fn closed(folder: &Path, open: &[Open], anew: &BTreeSet<String>) -> Result<Heale
     Ok(healed)
 }
 
-/// Undoes one fault, its last act first; the roles that have to be made anew.
+/// Undoes one fault, its last act first; the roles that have to be made anew. A node that does not do
+/// what it is told is one of them, and keeps no other from its undo.
 async fn undo(lab: &LabSite, open: &Open) -> Result<BTreeSet<String>, FaultError> {
-    let mut anew = BTreeSet::new();
+    let mut anew: BTreeSet<String> = open.undo.anew.iter().cloned().collect();
     let acts: Vec<(&UndoAct, &Progress)> = open.undo.acts.iter().zip(&open.acts).collect();
     let mut touched = Vec::new();
     for (number, (act, progress)) in acts.iter().enumerate().rev() {
@@ -177,61 +237,93 @@ async fn undo(lab: &LabSite, open: &Open) -> Result<BTreeSet<String>, FaultError
         if node.id() != act.node {
             continue;
         }
-        let under_way = progress.doing && !open.settled;
-        if under_way && progress.seen.is_empty() && act.engine.is_some() {
-            tokio::time::sleep(ON_ITS_WAY).await;
+        match put_back(lab, node, act, progress, open.settled).await {
+            Ok(PutBack::Untouched) => {}
+            Ok(PutBack::Restored) => {
+                reached("restored", Some(number));
+                touched.push((*act, node));
+            }
+            Ok(PutBack::Unknown) | Err(_) => {
+                anew.insert(act.role.clone());
+            }
         }
-        let now = state(lab, node, act).await?.ok();
-        let before = now.as_ref() == Some(&act.before);
-        let known = now.as_ref().is_some_and(|now| progress.seen.contains(now));
-        if before && !progress.doing {
-            continue;
-        }
-        if !(before || known || under_way) {
-            anew.insert(act.role.clone());
-            continue;
-        }
-        if let Some(engine) = &act.engine {
-            // What the engine refuses is told by the state afterwards, as for the text.
-            let _ = lab.make_stand(node, &engine.before).await;
-        }
-        lab.run(node, &act.restore, ACT_TIME).await?;
-        reached("restored", Some(number));
-        touched.push((*act, node));
     }
+    let nodes = nodes(lab, &open.undo)?;
     if !touched.is_empty() && !open.undo.settle.is_empty() {
-        let nodes = nodes(lab, &open.undo)?;
-        let settled = nodes
-            .iter()
-            .map(|node| lab.run(node, &open.undo.settle, ACT_TIME));
-        try_join_all(settled).await?;
+        let settled = nodes.iter().map(|node| async {
+            let said = lab.run(node, &open.undo.settle, ACT_TIME).await;
+            said.is_err().then(|| node.role().to_owned())
+        });
+        anew.extend(join_all(settled).await.into_iter().flatten());
     }
     for (act, node) in touched {
-        if !is_again(lab, node, act).await? {
+        if !is_again(lab, node, act).await {
             anew.insert(act.role.clone());
         }
     }
-    for node in nodes(lab, &open.undo)? {
-        let kept = format!(
-            "rm -rf {KEPT}/{} && {{ rmdir {KEPT} 2>/dev/null; :; }}",
-            open.undo.id
+    for node in nodes {
+        // Renamed first: what is there is whole, for whoever has to put back once more.
+        let id = &open.undo.id;
+        let gone = format!(
+            "cd {KEPT} 2>/dev/null || exit 0; if [ -d {id} ]; then mv {id} {id}.gone; fi; rm -rf {id}.gone; cd / && {{ rmdir {KEPT} 2>/dev/null; :; }}"
         );
-        lab.run(node, &kept, ACT_TIME).await?;
+        if lab.run(node, &gone, ACT_TIME).await.is_err() {
+            anew.insert(node.role().to_owned());
+        }
     }
+    reached("cleared", None);
     Ok(anew)
 }
 
+/// What came of putting one act back.
+enum PutBack {
+    /// It was never done.
+    Untouched,
+    /// Whether that worked is told by the state.
+    Restored,
+    /// The state is one that nobody wrote down.
+    Unknown,
+}
+
+async fn put_back(
+    lab: &LabSite,
+    node: &LabNode,
+    act: &UndoAct,
+    progress: &Progress,
+    settled: bool,
+) -> Result<PutBack, FaultError> {
+    let under_way = progress.doing && !settled;
+    if under_way && progress.seen.is_empty() && act.engine.is_some() {
+        tokio::time::sleep(ON_ITS_WAY).await;
+    }
+    let now = state(lab, node, act).await?.ok();
+    let before = now.as_ref() == Some(&act.before);
+    let known = now.as_ref().is_some_and(|now| progress.seen.contains(now));
+    if before && !progress.doing {
+        return Ok(PutBack::Untouched);
+    }
+    if !(before || known || under_way) {
+        return Ok(PutBack::Unknown);
+    }
+    if let Some(engine) = &act.engine {
+        // What the engine refuses is told by the state afterwards, as for the text.
+        let _ = lab.make_stand(node, &engine.before).await;
+    }
+    lab.run(node, &act.restore, ACT_TIME).await?;
+    Ok(PutBack::Restored)
+}
+
 /// Whether the state is the old one, now or soon.
-async fn is_again(lab: &LabSite, node: &LabNode, act: &UndoAct) -> Result<bool, FaultError> {
+async fn is_again(lab: &LabSite, node: &LabNode, act: &UndoAct) -> bool {
     for tried in 0..TRIES {
         if tried > 0 {
             tokio::time::sleep(PAUSE).await;
         }
-        if state(lab, node, act).await?.as_ref() == Ok(&act.before) {
-            return Ok(true);
+        if matches!(state(lab, node, act).await, Ok(Ok(now)) if now == act.before) {
+            return true;
         }
     }
-    Ok(false)
+    false
 }
 
 /// The nodes that a fault touches, each once, as far as they are still the same.

@@ -14,6 +14,7 @@ use crate::launch::{self, Start};
 use crate::name::LabName;
 use crate::parts::Parts;
 use crate::preflight::Flags;
+use crate::reap::Known;
 use crate::record::{NodeRecord, Record};
 use crate::role::Roles;
 use crate::secrets::{Secrets, word};
@@ -75,14 +76,18 @@ pub async fn up(
     }
     let place = Place::open(options.engine).await?;
     reap::refuse_others(&folder).await?;
-    let left = reap::sweep(&folder, events).await?;
-    if !left.is_empty() {
+    let known = Known::read(&folder)?;
+    let swept = known.sweep(events).await?;
+    if !swept.removed.is_empty() {
         events.note(&format!(
             "removed what was left of the lab {}: {}",
             options.name,
-            left.join(", ")
+            swept.removed.join(", ")
         ));
     }
+    swept.tell_left(&options.name, events);
+    known.refuse_taken(&place, &roles.names()).await?;
+    folder.remove()?;
     let came_along: Vec<String> = roles
         .names()
         .into_iter()
@@ -94,7 +99,29 @@ pub async fn up(
             came_along.join(", ")
         ));
     }
-    let (flags, notes) = preflight::check(&place, roles.names().len()).await?;
+    let result = make(&folder, &place, &parts, &roles, options, events, cancel).await;
+    if let Err(error) = &result
+        && folder.path().exists()
+        && !(options.keep && error.kind == crate::Kind::Failed)
+    {
+        events.note("removing what was made");
+        Known::read(&folder)?.sweep(events).await?;
+        folder.remove()?;
+    }
+    result
+}
+
+/// Makes the nodes of a lab that has none any more, for who holds it.
+pub(crate) async fn make(
+    folder: &Folder,
+    place: &Place,
+    parts: &Parts,
+    roles: &Roles,
+    options: &UpOptions,
+    events: &dyn Events,
+    cancel: &CancellationToken,
+) -> Result<Record, LabError> {
+    let (flags, notes) = preflight::check(place, roles.names().len()).await?;
     for note in notes {
         events.note(&note);
     }
@@ -106,27 +133,19 @@ pub async fn up(
     } else {
         Vec::new()
     };
-
     folder.make()?;
     let making = Making {
-        parts: &parts,
-        roles: &roles,
-        folder: &folder,
-        place: &place,
+        parts,
+        roles,
+        folder,
+        place,
         flags: &flags,
         standin: &standin,
         options,
         events,
         cancel,
     };
-    let result = making.run().await;
-    if let Err(error) = &result
-        && !(options.keep && error.kind == crate::Kind::Failed)
-    {
-        events.note("removing what was made");
-        reap::sweep(&folder, events).await?;
-    }
-    result
+    making.run().await
 }
 
 fn already_there(record: Record, options: &UpOptions, roles: &Roles) -> Result<Record, LabError> {
@@ -209,6 +228,7 @@ impl Making<'_> {
             nonce: word(16)?,
             nodes: BTreeMap::new(),
             parameters: options.parameters.clone(),
+            roles: self.roles.names(),
             complete: false,
         };
         record.write(self.folder)?;
@@ -221,16 +241,18 @@ impl Making<'_> {
                 name: options.name.to_string(),
             },
         )?;
-        if let Some((network, subnet)) = place.make_network(&options.name).await? {
+        let network = place.make_network(&options.name, &record.nonce).await?;
+        if let Some((network, subnet)) = network {
             record.network = Some(network);
             record.subnet = Some(subnet);
         }
 
-        let programs = self.programs().await?;
+        let programs = self.programs(&record, &journal).await?;
         let (nodes, subnet) = self.launch(&record, &images, &journal).await?;
         record.nodes = nodes;
         record.subnet = record.subnet.or(subnet);
         record.write(self.folder)?;
+        launch::write_names(place, &record, None).await?;
         let all: BTreeSet<String> = self.roles.names().into_iter().collect();
         let set_up = Setting {
             parts: self.parts,
@@ -251,8 +273,12 @@ impl Making<'_> {
         Ok(record)
     }
 
-    async fn programs(&self) -> Result<upstream::Programs, LabError> {
-        let fetch = upstream::fetch(&self.options.name, self.roles, self.events);
+    async fn programs(
+        &self,
+        record: &Record,
+        journal: &Journal,
+    ) -> Result<upstream::Programs, LabError> {
+        let fetch = upstream::fetch(record, journal, self.roles, self.events);
         match self.options.servers {
             Servers::Standins => Ok(upstream::Programs::new()),
             Servers::Upstream => fetch.await,
@@ -297,7 +323,6 @@ impl Making<'_> {
             nodes.insert(role, node);
             subnet = network.or(subnet);
         }
-        launch::write_names(self.place, &nodes, &record.nonce).await?;
         Ok((nodes, subnet))
     }
 }

@@ -13,7 +13,7 @@ use crate::error::{LabError, io};
 use crate::state::Folder;
 
 /// The file's name in the lab's folder.
-const FILE: &str = "journal.jsonl";
+pub(crate) const FILE: &str = "journal.jsonl";
 
 /// Something that a lab makes outside its folder.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -6,24 +6,20 @@ use std::time::Duration;
 use runproof_model::site::{Engine as Kind, NodeRef, Site};
 use zeroize::Zeroizing;
 
-use crate::engine::{Described, Found, Place};
+use crate::engine::{Described, Place};
 use crate::error::LabError;
 use crate::labs::record_of;
-use crate::launch::NONCE_FILE;
 use crate::name::LabName;
 use crate::part::{Part, Stands};
+use crate::proof::{self, FOREIGN};
 use crate::reap;
 use crate::record::{NodeRecord, Record};
 use crate::secrets::Secrets;
 use crate::state::{Folder, Held};
 
-/// The exit code of the guard before every script: the node is none of this lab.
-const FOREIGN: i32 = 119;
 /// Exit codes that an engine keeps for itself, no shell and a shell that may not be run, and what a
 /// script of ours ends with instead: a program that is missing in the node is an answer of the script.
 const OF_THE_ENGINE: [(i32, i32); 2] = [(126, 116), (127, 117)];
-/// How long comparing a node's nonce alone may take.
-const NONCE_TIME: Duration = Duration::from_secs(30);
 /// How often an instance is changed until it is as it should be: not every way is one step, and
 /// somebody else may change it in between.
 const REPLACE_TRIES: u32 = 6;
@@ -95,29 +91,28 @@ impl LabSite {
         }
         let place = reap::place_of(&record).await?;
         let found = place.find(Some(name)).await?;
-        let mut nodes = Vec::new();
-        for (role, node) in &record.nodes {
-            prove(&record, role, node, &found)?;
-            nodes.push(LabNode {
-                role: role.clone(),
-                node: node.clone(),
-            });
-        }
+        proof::listed(&record, &found, None)?;
+        let nodes = record.nodes.iter().map(|(role, node)| LabNode {
+            role: role.clone(),
+            node: node.clone(),
+        });
         let site = Self {
+            nodes: nodes.collect(),
             record,
             place,
             folder,
-            nodes,
             _held: held,
         };
-        let scripts = site
-            .nodes
-            .iter()
-            .map(|node| site.run(node, "exit 0", NONCE_TIME));
-        for said in futures_util::future::join_all(scripts).await {
-            said?;
-        }
+        let carry = site.nodes.iter().map(|node| site.carries_nonce(node));
+        futures_util::future::try_join_all(carry).await?;
         Ok(site)
+    }
+
+    /// Compares the nonce in a node. One in which no shell runs is proved by its engine alone.
+    async fn carries_nonce(&self, node: &LabNode) -> Result<(), LabError> {
+        proof::inside(&self.place, &self.record, &node.role, &node.node)
+            .await
+            .map(|_code| ())
     }
 
     /// Proves that a site file means the nodes of this lab and no others, reached on this machine: what
@@ -164,6 +159,11 @@ impl LabSite {
     /// What runs its nodes.
     pub fn engine(&self) -> Kind {
         self.record.engine
+    }
+
+    /// The project of Incus in which its nodes were proved.
+    pub fn project(&self) -> &str {
+        self.place.0.project()
     }
 
     /// What is known of it.
@@ -221,31 +221,22 @@ impl LabSite {
         script: &str,
         time: Duration,
     ) -> Result<Said, LabError> {
-        let nonce = &self.record.nonce;
+        let guard = proof::guard(&self.record.nonce);
         let cases = OF_THE_ENGINE.map(|(code, other)| format!("{code}) exit {other} ;;"));
         let cases = cases.join(" ");
         let guarded = format!(
-            "[ \"$(cat {NONCE_FILE} 2>/dev/null)\" = {nonce} ] || exit {FOREIGN}\n(\n{script}\n)\n\
+            "{guard}(\n{script}\n)\n\
              code=$?; case $code in {cases} *) exit $code ;; esac"
         );
         let instance = &node.node.instance;
-        // A container's id cannot be taken by another one; a name can.
-        let reached = if self.record.engine == Kind::Docker {
-            &node.node.id
-        } else {
-            instance
-        };
+        let reached = self.place.reached(instance, &node.node.id);
         let said = self
             .place
             .sh(reached, &guarded, time)
             .await
             .map_err(|r| self.place.failed(&format!("cannot reach {instance}"), &r))?;
         if said.code == FOREIGN {
-            return Err(refused(
-                &self.record,
-                &node.role,
-                "it does not carry the lab's nonce",
-            ));
+            return Err(proof::without_nonce(&self.record, &node.role));
         }
         let told = OF_THE_ENGINE.iter().find(|(_, other)| *other == said.code);
         Ok(Said {
@@ -270,7 +261,7 @@ impl LabSite {
     /// When the node is another one by now, or the engine does not do it.
     pub async fn make_stand(&self, node: &LabNode, wanted: &Stands) -> Result<(), LabError> {
         let instance = &node.node.instance;
-        self.run(node, "exit 0", NONCE_TIME).await?;
+        self.carries_nonce(node).await?;
         for _ in 0..REPLACE_TRIES {
             let (stands, described) = self.described(node, &wanted.part()).await?;
             if stands == *wanted {
@@ -301,7 +292,7 @@ impl LabSite {
             described.map_err(|r| self.place.failed(&format!("cannot look at {instance}"), &r))?;
         let ours = described.found.as_ref();
         let ours = ours.filter(|found| found.lab == self.record.name.as_str());
-        prove(&self.record, &node.role, &node.node, ours)?;
+        proof::one(&self.record, &node.role, &node.node, ours)?;
         let stands = Stands::read(&described.instance, &described.profiles, part)
             .ok_or_else(|| self.no_description(node))?;
         Ok((stands, described))
@@ -332,114 +323,5 @@ impl LabNode {
     /// Its address.
     pub fn address(&self) -> &str {
         &self.node.address
-    }
-}
-
-fn prove<'a>(
-    record: &Record,
-    role: &str,
-    node: &NodeRecord,
-    found: impl IntoIterator<Item = &'a Found>,
-) -> Result<(), LabError> {
-    // A copy beside the node claims to be it, and which of the two was meant nobody can tell.
-    let claims: Vec<&Found> = found
-        .into_iter()
-        .filter(|one| one.name == node.instance || one.role == role)
-        .collect();
-    let [one] = claims.as_slice() else {
-        let names: Vec<&str> = claims.iter().map(|one| one.name.as_str()).collect();
-        let why = format!(
-            "{} instances of its name or role carry the lab's label ({})",
-            claims.len(),
-            names.join(", ")
-        );
-        return Err(refused(record, role, &why));
-    };
-    let differs = if one.name != node.instance {
-        "another instance carries its labels"
-    } else if one.id != node.id {
-        "it is another instance than the one that was made"
-    } else if one.nonce != record.nonce {
-        "its label carries another nonce"
-    } else if one.role != role {
-        "its label names another role"
-    } else if !one.running {
-        "it does not run"
-    } else {
-        return Ok(());
-    };
-    Err(refused(record, role, differs))
-}
-
-fn refused(record: &Record, role: &str, why: &str) -> LabError {
-    LabError::failed(format!(
-        "refused: the node {role} of the lab {}: {why}",
-        record.name
-    ))
-    .help(format!(
-        "`runproof lab reset {role} --name {}` makes it anew",
-        record.name
-    ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rstest::rstest;
-    use std::collections::BTreeMap;
-
-    fn record() -> Record {
-        Record {
-            name: LabName::new("lab").unwrap(),
-            engine: Kind::Incus,
-            daemon: "d".to_owned(),
-            machine: "m".to_owned(),
-            profile: "incus".to_owned(),
-            made: String::new(),
-            network: None,
-            subnet: None,
-            nonce: "n".to_owned(),
-            parameters: BTreeMap::new(),
-            nodes: BTreeMap::new(),
-            complete: true,
-        }
-    }
-
-    fn found() -> Found {
-        Found {
-            name: "lab-dns".to_owned(),
-            id: "1".to_owned(),
-            lab: "lab".to_owned(),
-            role: "dns".to_owned(),
-            nonce: "n".to_owned(),
-            running: true,
-            memory: None,
-        }
-    }
-
-    #[rstest]
-    #[case::the_same(vec![found()], None)]
-    #[case::gone(vec![], Some("0 instances"))]
-    #[case::twice(vec![found(), found()], Some("2 instances"))]
-    #[case::copied(vec![found(), Found { name: "lab-dns-copy".to_owned(), id: "2".to_owned(), ..found() }], Some("2 instances"))]
-    #[case::renamed(vec![Found { name: "lab-dns-away".to_owned(), ..found() }], Some("another instance carries"))]
-    #[case::another(vec![Found { id: "2".to_owned(), ..found() }], Some("another instance"))]
-    #[case::forged(vec![Found { nonce: "x".to_owned(), ..found() }], Some("another nonce"))]
-    #[case::stopped(vec![Found { running: false, ..found() }], Some("does not run"))]
-    fn a_node_that_is_not_the_one_that_was_made_is_refused(
-        #[case] found: Vec<Found>,
-        #[case] refusal: Option<&str>,
-    ) {
-        let node = NodeRecord {
-            instance: "lab-dns".to_owned(),
-            id: "1".to_owned(),
-            address: "10.0.0.2".to_owned(),
-            runs: Vec::new(),
-        };
-        let proved = prove(&record(), "dns", &node, &found).err();
-        match refusal {
-            None => assert_eq!(proved, None),
-            Some(words) => assert!(proved.unwrap().problem.contains(words)),
-        }
     }
 }

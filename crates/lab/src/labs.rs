@@ -142,10 +142,15 @@ pub(crate) fn record_of(folder: &Folder) -> Result<Record, LabError> {
         Some(record) if record.complete => Ok(record),
         Some(_) => Err(
             LabError::usage(format!("the lab {name} did not come up")).help(format!(
-                "`runproof lab up --name {name}` removes what is left and makes it anew"
+                "`runproof lab reset --name {name}` makes it anew, as it was asked for; `runproof lab down --name {name}` removes it"
             )),
         ),
-        None => Err(LabError::usage(format!("there is no lab {name}"))
-            .help("`runproof lab list` shows those that are; `runproof lab up` makes one")),
+        None => Err(no_lab(name)),
     }
+}
+
+/// The refusal of a lab that is not there.
+pub(crate) fn no_lab(name: &LabName) -> LabError {
+    LabError::usage(format!("there is no lab {name}"))
+        .help("`runproof lab list` shows those that are; `runproof lab up` makes one")
 }

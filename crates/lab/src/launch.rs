@@ -10,12 +10,10 @@ use crate::error::LabError;
 use crate::journal::{Journal, Made};
 use crate::network;
 use crate::preflight::Flags;
+use crate::proof::{FOREIGN, NONCE_FILE, guard, without_nonce};
 use crate::record::{NodeRecord, Record};
 use crate::role::RoleSpec;
 use crate::wait;
-
-/// The file in a node that carries the lab's nonce.
-pub(crate) const NONCE_FILE: &str = "/etc/runproof-lab";
 
 /// How long writing names may take.
 const TIME: Duration = Duration::from_secs(60);
@@ -63,8 +61,8 @@ impl Start<'_> {
             machine: self.flags,
         };
         let id = place.launch(&launch).await?;
-        wait::booted(place, &instance, self.cancel).await?;
-        let address = network::settle(place, &instance).await?;
+        wait::booted(place, &instance, &id, self.cancel).await?;
+        let address = network::settle(place, &instance, &id).await?;
         place
             .pin(&instance, &address.ip)
             .await
@@ -79,22 +77,26 @@ impl Start<'_> {
     }
 }
 
-/// Tells every node the names of all, and marks it as one of this lab.
+/// Tells every node of a record the names of all, and marks those that were just made, one or all, as
+/// the lab's: none else is told anything that does not carry the mark.
 pub(crate) async fn write_names(
     place: &Place,
-    nodes: &BTreeMap<String, NodeRecord>,
-    nonce: &str,
+    record: &Record,
+    made: Option<&str>,
 ) -> Result<(), LabError> {
-    let script = format!(
-        "set -eu\numask 077\nprintf '%s\\n' {nonce} > {NONCE_FILE}\numask 022\n{}",
-        network::hosts(nodes)
-    );
-    let results = futures_util::future::join_all(nodes.values().map(|node| {
-        let script = &script;
+    let nonce = &record.nonce;
+    let names = network::hosts(&record.nodes);
+    let marks =
+        format!("set -eu\numask 077\nprintf '%s\\n' {nonce} > {NONCE_FILE}\numask 022\n{names}");
+    let carries = format!("{}set -eu\n{names}", guard(nonce));
+    let results = futures_util::future::join_all(record.nodes.iter().map(|(role, node)| {
+        let is_made = made.is_none_or(|made| made == role);
+        let script = if is_made { &marks } else { &carries };
         async move {
-            let said = place.sh(&node.instance, script, TIME).await;
-            match said {
+            let reached = place.reached(&node.instance, &node.id);
+            match place.sh(reached, script, TIME).await {
                 Ok(said) if said.code == 0 => Ok(()),
+                Ok(said) if said.code == FOREIGN => Err(without_nonce(record, role)),
                 Ok(said) => Err(LabError::failed(format!(
                     "{}: {}",
                     node.instance, said.error
@@ -126,7 +128,8 @@ pub(crate) async fn announce(
         .map(|other| format!("echo >/dev/udp/{}/9\n", other.address))
         .collect();
     let script = format!("bash -c '{script}' 2>/dev/null\n:");
-    match place.sh(&node.instance, &script, TIME).await {
+    let reached = place.reached(&node.instance, &node.id);
+    match place.sh(reached, &script, TIME).await {
         Ok(_) => Ok(()),
         Err(reason) => Err(place.failed(&format!("{} cannot be found", node.instance), &reason)),
     }

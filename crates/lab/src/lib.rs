@@ -19,6 +19,7 @@ mod network;
 mod part;
 mod parts;
 mod preflight;
+mod proof;
 mod reap;
 mod record;
 mod reset;

@@ -43,11 +43,12 @@ pub(crate) struct Address {
 }
 
 /// Makes sure that a node has an address, and that it keeps it.
-pub(crate) async fn settle(place: &Place, instance: &str) -> Result<Address, LabError> {
+pub(crate) async fn settle(place: &Place, instance: &str, id: &str) -> Result<Address, LabError> {
+    let reached = place.reached(instance, id);
     let mut last = String::new();
     // A DHCP server that serves twenty new containers at once loses some first requests.
     for _ in 0..4 {
-        match place.sh(instance, ADDRESS, TIME).await {
+        match place.sh(reached, ADDRESS, TIME).await {
             Ok(said) if said.code == 0 => {
                 let text = String::from_utf8_lossy(&said.out).into_owned();
                 if let Some(cidr) = text.split_whitespace().next() {

@@ -12,7 +12,7 @@ use crate::role::Played;
 use crate::state::Folder;
 
 /// The file's name in the lab's folder.
-const FILE: &str = "lab.json";
+pub(crate) const FILE: &str = "lab.json";
 
 /// A lab, as it was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,9 +37,14 @@ pub struct Record {
     pub nonce: String,
     /// Values of roles' parameters.
     pub parameters: BTreeMap<String, String>,
+    /// The roles that it is to have, known before its nodes are; a lab that was made before they were
+    /// written down has none here.
+    #[serde(default)]
+    pub roles: Vec<String>,
     /// Its nodes by role; empty until all are there.
     pub nodes: BTreeMap<String, NodeRecord>,
-    /// Whether it came up; what is not complete is removed by the next `up` or `down`.
+    /// Whether it came up; what is not complete is made anew by a reset, and removed by the next `up`
+    /// or `down`.
     pub complete: bool,
 }
 
@@ -64,6 +69,15 @@ impl NodeRecord {
 }
 
 impl Record {
+    /// The roles that it has, or is to have once it is whole.
+    pub(crate) fn wanted(&self) -> Vec<String> {
+        if self.roles.is_empty() {
+            self.nodes.keys().cloned().collect()
+        } else {
+            self.roles.clone()
+        }
+    }
+
     /// Reads it; none when the lab has none yet.
     pub(crate) fn read(folder: &Folder) -> Result<Option<Self>, LabError> {
         let path = folder.file(FILE);
@@ -81,5 +95,37 @@ impl Record {
     pub(crate) fn write(&self, folder: &Folder) -> Result<(), LabError> {
         let bytes = serde_json::to_vec_pretty(self).map_err(|e| LabError::failed(e.to_string()))?;
         folder.write(&folder.file(FILE), &bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proof::tests::record;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::made_before_roles_were_written_down(&[], &["dns"])]
+    #[case::killed_before_its_nodes_were_there(&["dns", "drive"], &["dns", "drive"])]
+    fn the_roles_of_a_lab_are_known_whatever_became_of_its_nodes(
+        #[case] written: &[&str],
+        #[case] wanted: &[&str],
+    ) {
+        let home = tempfile::tempdir().unwrap();
+        let folder = Folder::at(home.path());
+        let mut record = record();
+        record.roles = written.iter().map(|role| (*role).to_owned()).collect();
+        if !written.is_empty() {
+            record.nodes.clear();
+        }
+        let mut json = serde_json::to_value(&record).unwrap();
+        if written.is_empty() {
+            json.as_object_mut().unwrap().remove("roles").unwrap();
+        }
+        let bytes = serde_json::to_vec(&json).unwrap();
+        folder.write(&folder.file(FILE), &bytes).unwrap();
+        let read = Record::read(&folder).unwrap().unwrap();
+        assert_eq!(read, record);
+        assert_eq!(read.wanted(), wanted);
     }
 }

@@ -10,7 +10,7 @@ use crate::error::{LabError, io};
 use crate::state::Folder;
 
 /// The file's name in the lab's folder.
-const FILE: &str = "secrets.json";
+pub(crate) const FILE: &str = "secrets.json";
 
 /// Passwords and keys that several nodes share, by the variable that set-ups read.
 const SHARED: &[&str] = &[

@@ -120,8 +120,8 @@ impl Setting<'_> {
         let work = async {
             setup::lay(self.place, &context, &role, spec, node).await?;
             let exports = setup::run(self.place, &context, &secrets, &role, node).await?;
-            wait::listening(self.place, &node.instance, &spec.ports, self.cancel).await?;
-            let played = setup::played(self.place, &context, spec, &node.instance).await;
+            wait::listening(self.place, node, &spec.ports, self.cancel).await?;
+            let played = setup::played(self.place, &context, spec, node).await;
             Ok((role.clone(), exports, played))
         };
         tokio::select! {

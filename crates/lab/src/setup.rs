@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 use crate::engine::Place;
 use crate::error::LabError;
 use crate::parts::Parts;
+use crate::proof::{FOREIGN, guard, without_nonce};
 use crate::record::{NodeRecord, Record};
 use crate::role::{Played, RoleSpec};
 use crate::secrets::{Secrets, word};
@@ -37,7 +38,7 @@ pub(crate) struct Context<'a> {
     pub programs: &'a Programs,
 }
 
-/// Lays files and stand-ins, and the mark by which the node is known as ours.
+/// Lays files and stand-ins.
 pub(crate) async fn lay(
     place: &Place,
     context: &Context<'_>,
@@ -47,15 +48,13 @@ pub(crate) async fn lay(
 ) -> Result<(), LabError> {
     let failed =
         |reason: &_| place.failed(&format!("cannot lay files into {}", node.instance), reason);
+    let reached = place.reached(&node.instance, &node.id);
+    let guard = guard(&context.record.nonce);
     let files =
         archive(context.parts, role).map_err(|e| LabError::failed(format!("{role}: {e}")))?;
+    let script = format!("{guard}exec tar -C / --no-overwrite-dir -xf -");
     place
-        .feed(
-            &node.instance,
-            &["tar", "-C", "/", "--no-overwrite-dir", "-xf", "-"],
-            &files,
-            LAY,
-        )
+        .feed(reached, &["sh", "-c", &script], &files, LAY)
         .await
         .map_err(|r| failed(&r))?;
     let mut first: Option<&str> = None;
@@ -69,10 +68,10 @@ pub(crate) async fn lay(
             (None, Some(first)) => (format!("cat {first}"), &[][..]),
         };
         let script = format!(
-            "mkdir -p {folder} && {from} > {path}.new && chmod 0755 {path}.new && mv {path}.new {path}"
+            "{guard}mkdir -p {folder} && {from} > {path}.new && chmod 0755 {path}.new && mv {path}.new {path}"
         );
         place
-            .feed(&node.instance, &["sh", "-c", &script], bytes, LAY)
+            .feed(reached, &["sh", "-c", &script], bytes, LAY)
             .await
             .map_err(|r| failed(&r))?;
         if real.is_none() {
@@ -134,9 +133,12 @@ pub(crate) async fn run(
         &text(&format!("roles/{role}/setup"))?,
     );
     let said = place
-        .sh(&node.instance, &script, TIME)
+        .sh(place.reached(&node.instance, &node.id), &script, TIME)
         .await
         .map_err(|r| place.failed(&format!("setting up {role}"), &r))?;
+    if said.code == FOREIGN {
+        return Err(without_nonce(context.record, role));
+    }
     let (exports, words) = exports(&String::from_utf8_lossy(&said.out), &mark);
     if said.code != 0 {
         let lines: Vec<&str> = words
@@ -163,6 +165,8 @@ fn script(
     setup: &str,
 ) -> Zeroizing<String> {
     let mut script = Zeroizing::new(String::with_capacity(64 << 10));
+    // In a container that took the node's place nothing is done.
+    script.push_str(&guard(&context.record.nonce));
     // One stream, so that a failure shows what was said last.
     script.push_str("exec 2>&1\n");
     // Incus takes 126 and 127 for a shell that is not there, and says nothing of what failed.
@@ -247,8 +251,9 @@ pub(crate) async fn played(
     place: &Place,
     context: &Context<'_>,
     spec: &RoleSpec,
-    instance: &str,
+    node: &NodeRecord,
 ) -> Vec<Played> {
+    let reached = place.reached(&node.instance, &node.id);
     let mut script = String::from("PATH=/opt/gbo/bin:$PATH:/usr/sbin\n");
     for (at, program) in spec.runs.iter().enumerate() {
         if let Some(command) = &program.version {
@@ -258,7 +263,7 @@ pub(crate) async fn played(
             );
         }
     }
-    let text = match place.sh(instance, &script, LAY).await {
+    let text = match place.sh(reached, &script, LAY).await {
         Ok(said) => String::from_utf8_lossy(&said.out).into_owned(),
         Err(_) => String::new(),
     };
@@ -301,6 +306,26 @@ mod tests {
             BTreeMap::from([("LAB_TOKEN".to_owned(), "a\nb".to_owned())])
         );
         assert!(rest.contains("hello\n") && rest.contains("PATH=") && rest.contains("LAB_BAD"));
+    }
+
+    #[test]
+    fn a_set_up_compares_the_nonce_before_anything_else() {
+        let record = crate::proof::tests::record();
+        let context = Context {
+            parts: &Parts::load().unwrap(),
+            record: &record,
+            standin: &[],
+            programs: &Programs::new(),
+        };
+        let script = script(
+            &context,
+            &Secrets::default(),
+            "dns",
+            "m",
+            "library",
+            "setup",
+        );
+        assert!(script.starts_with(&guard("n")));
     }
 
     #[test]

@@ -69,6 +69,7 @@ pub fn foreseen(name: &LabName, engine: Engine, profile: &str) -> Result<String,
         subnet: None,
         nonce: String::new(),
         parameters: BTreeMap::new(),
+        roles: Vec::new(),
         nodes: nodes.collect(),
         complete: false,
     };

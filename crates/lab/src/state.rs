@@ -7,6 +7,12 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{LabError, io};
 use crate::name::LabName;
+use crate::{journal, record, secrets};
+
+/// The folder of the site file and of what it names.
+const SITES: &str = "sites";
+/// What a lab keeps itself.
+const OURS: [&str; 4] = [record::FILE, journal::FILE, secrets::FILE, SITES];
 
 /// The folder of one lab.
 #[derive(Clone, Debug)]
@@ -115,7 +121,7 @@ impl Folder {
 
     /// The site file of the lab.
     pub fn site_file(&self) -> PathBuf {
-        self.path.join("sites").join(format!("{}.yaml", self.name))
+        self.path.join(SITES).join(format!("{}.yaml", self.name))
     }
 
     /// Makes it, for its owner alone.
@@ -123,7 +129,7 @@ impl Folder {
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
-            .create(self.path.join("sites"))
+            .create(self.path.join(SITES))
             .map_err(|e| io(&self.path, &e))
     }
 
@@ -152,6 +158,26 @@ impl Folder {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
             Err(e) => Err(io(&self.path, &e)),
         }
+    }
+
+    /// Removes what others have put into it, but for their locks: who has one is at work on the lab.
+    pub fn remove_others(&self) -> Result<(), LabError> {
+        let failed = |e: std::io::Error| io(&self.path, &e);
+        for entry in fs::read_dir(&self.path).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let (path, name) = (entry.path(), entry.file_name());
+            let ours = OURS.iter().any(|ours| name == *ours);
+            if ours || path.extension().is_some_and(|end| end == "lock") {
+                continue;
+            }
+            let removed = if entry.file_type().map_err(failed)?.is_dir() {
+                fs::remove_dir_all(&path)
+            } else {
+                fs::remove_file(&path)
+            };
+            removed.map_err(|e| io(&path, &e))?;
+        }
+        Ok(())
     }
 
     /// Holds the lab for changing it; refuses when somebody else holds it. The lock stands beside
@@ -243,5 +269,27 @@ mod tests {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(folder.path()), mode(&path)), (0o700, 0o600));
         assert!(!path.with_extension("part").exists());
+    }
+
+    #[test]
+    fn what_others_put_beside_a_lab_goes_and_what_it_keeps_and_the_locks_stay() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = Folder::at(&home.path().join("x"));
+        folder.make().unwrap();
+        let stay = ["faults.lock", "journal.jsonl", "lab.json", "secrets.json"];
+        for name in stay.into_iter().chain(["faults.jsonl", "watchdog.log"]) {
+            folder.write(&folder.file(name), b"").unwrap();
+        }
+        fs::write(folder.site_file(), b"").unwrap();
+        fs::create_dir_all(folder.file("images/bin")).unwrap();
+        folder.remove_others().unwrap();
+        let mut left: Vec<_> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        left.sort();
+        let stay: Vec<&str> = stay.into_iter().chain([SITES]).collect();
+        assert_eq!(left, stay);
+        assert!(folder.site_file().exists());
     }
 }

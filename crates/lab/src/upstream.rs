@@ -8,10 +8,13 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
+use runproof_model::site::Engine as Kind;
+
 use crate::Events;
-use crate::engine::{LAB, ROLE};
+use crate::engine::{LAB, NONCE, ROLE};
 use crate::error::LabError;
-use crate::name::LabName;
+use crate::journal::{Journal, Made};
+use crate::record::Record;
 use crate::role::{Roles, Upstream};
 
 /// Programs by the path in the node that they take from a stand-in.
@@ -19,7 +22,8 @@ pub(crate) type Programs = BTreeMap<String, Vec<u8>>;
 
 /// The programs of every role that names a public image.
 pub(crate) async fn fetch(
-    lab: &LabName,
+    record: &Record,
+    journal: &Journal,
     roles: &Roles,
     events: &dyn Events,
 ) -> Result<Programs, LabError> {
@@ -29,21 +33,35 @@ pub(crate) async fn fetch(
             continue;
         };
         events.note(&format!("{role}: taking {}", upstream.image));
-        programs.extend(take(lab, upstream).await?);
+        programs.extend(take(record, journal, upstream).await?);
     }
     Ok(programs)
 }
 
-async fn take(lab: &LabName, upstream: &Upstream) -> Result<Programs, LabError> {
+async fn take(
+    record: &Record,
+    journal: &Journal,
+    upstream: &Upstream,
+) -> Result<Programs, LabError> {
     let image = upstream.image.as_str();
     docker(&["pull", "--quiet", image]).await.map_err(|why| {
         LabError::machine(format!("no registry gives {image}: {why}"))
             .help("without `--images upstream` a stand-in plays it; so it does with `--fall-back`")
     })?;
-    // With the lab's labels, so that `lab down` finds it should we be killed.
-    let label = format!("{LAB}={lab}");
-    let role = format!("{ROLE}=image");
-    let words = ["create", "--label", &label, "--label", &role, image];
+    // With the lab's labels, and written down, so that it goes with the lab should we be killed.
+    let name = record.name.instance("image");
+    let made = Made::Instance { name: name.clone() };
+    journal.will(Kind::Docker, made)?;
+    let mut words = vec!["create", "--name", &name];
+    let labels = [
+        format!("{LAB}={}", record.name),
+        format!("{NONCE}={}", record.nonce),
+        format!("{ROLE}=image"),
+    ];
+    for label in &labels {
+        words.extend(["--label", label]);
+    }
+    words.push(image);
     let failed = |why: String| LabError::failed(format!("{image}: {why}"));
     let created = docker(&words).await.map_err(failed)?;
     let id = String::from_utf8_lossy(&created).trim().to_owned();

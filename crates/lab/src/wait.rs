@@ -6,6 +6,7 @@ use runproof_site::CancellationToken;
 
 use crate::engine::Place;
 use crate::error::LabError;
+use crate::record::NodeRecord;
 
 /// How long systemd may take on a busy machine.
 const BOOT: Duration = Duration::from_secs(150);
@@ -18,13 +19,15 @@ const LISTEN: Duration = Duration::from_secs(60);
 pub(crate) async fn booted(
     place: &Place,
     instance: &str,
+    id: &str,
     cancel: &CancellationToken,
 ) -> Result<(), LabError> {
+    let reached = place.reached(instance, id);
     let script = "systemctl is-system-running 2>&1";
     let begun = Instant::now();
     let mut last = String::new();
     while begun.elapsed() < BOOT {
-        if let Ok(said) = place.sh(instance, script, LOOK).await {
+        if let Ok(said) = place.sh(reached, script, LOOK).await {
             last = String::from_utf8_lossy(&said.out).trim().to_owned();
             if ["running", "degraded"].contains(&last.as_str()) {
                 return Ok(());
@@ -42,17 +45,18 @@ pub(crate) async fn booted(
 /// Waits until the ports that a role promises are listened on; else which are not.
 pub(crate) async fn listening(
     place: &Place,
-    instance: &str,
+    node: &NodeRecord,
     ports: &[u16],
     cancel: &CancellationToken,
 ) -> Result<(), LabError> {
+    let reached = place.reached(&node.instance, &node.id);
     if ports.is_empty() {
         return Ok(());
     }
     let begun = Instant::now();
     let mut missing: Vec<u16> = ports.to_vec();
     while begun.elapsed() < LISTEN {
-        if let Ok(said) = place.sh(instance, "ss -Htln", LOOK).await {
+        if let Ok(said) = place.sh(reached, "ss -Htln", LOOK).await {
             let text = String::from_utf8_lossy(&said.out).into_owned();
             missing.retain(|port| {
                 let ends = format!(":{port}");
@@ -70,8 +74,9 @@ pub(crate) async fn listening(
     }
     let missing: Vec<String> = missing.iter().map(u16::to_string).collect();
     Err(LabError::failed(format!(
-        "nothing listens on port {} of {instance}",
-        missing.join(", ")
+        "nothing listens on port {} of {}",
+        missing.join(", "),
+        node.instance
     )))
 }
 

@@ -20,6 +20,12 @@ pub struct Diagnosis {
     pub red: Vec<RedMark>,
     /// How many findings could not be established: they neither confirm nor refute.
     pub errors: usize,
+    /// How many findings were judged at all: passed or failed.
+    #[serde(default)]
+    pub judged: usize,
+    /// How many are waived: they are not held against anything.
+    #[serde(default)]
+    pub waived: usize,
     /// What explains it, likeliest first; none that explains nothing.
     pub candidates: Vec<Candidate>,
     /// What fails and no scenario explains.
@@ -65,14 +71,36 @@ pub struct CandidateScenario {
     pub recorded: bool,
     /// Whether a stand-in played a service when it was seen.
     pub standin: bool,
-    /// The documented commands that mend it, in order.
+    /// The documented commands that mend it, in order; none that only a lab may run.
     pub fix: Vec<String>,
+    /// Why those commands cannot mend: the document is wrong.
+    #[serde(default)]
+    pub document_defect: Option<String>,
+    /// What mends it in a lab and would put a lab's content into a site.
+    #[serde(default)]
+    pub lab_fix: Option<LabFix>,
     /// The role of the node where they run.
     pub fix_on: Option<String>,
     /// Why there are none, when the documents have none.
     pub no_fix: Option<String>,
     /// Where it is documented.
     pub sources: Vec<String>,
+}
+
+impl CandidateScenario {
+    /// Whether the documents have commands that mend it and can be run as they stand.
+    pub fn has_fix(&self) -> bool {
+        !self.fix.is_empty() && self.document_defect.is_none()
+    }
+}
+
+/// Commands with the content of a lab in them: an example of the documented way, to be read and not run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LabFix {
+    /// The commands, in order.
+    pub run: Vec<String>,
+    /// What in them is the lab's.
+    pub why: String,
 }
 
 /// An invariant that is red under one of two candidates and holds under the other.

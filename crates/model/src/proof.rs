@@ -17,6 +17,8 @@ pub struct Proof {
     pub site: String,
     /// The profile whose invariants were proved.
     pub profile: String,
+    /// Whether what is only not proved makes it fail too.
+    pub strict: bool,
     /// The exit code of the run.
     pub exit_code: u8,
     /// Of the invariants that had to turn red, the part that did; none without a recording.
@@ -38,6 +40,8 @@ pub struct ProofCounts {
     pub recorded: usize,
     /// Scenarios without one.
     pub unproven: usize,
+    /// Scenarios whose recording is of another profile.
+    pub other_profile: usize,
     /// Recordings of something that has changed since.
     pub stale: usize,
     /// Cells where an invariant had to turn red and did.
@@ -53,14 +57,20 @@ pub struct ProofCounts {
     pub cascade: usize,
     /// Cells where an invariant stayed green, and had to.
     pub true_green: usize,
-    /// Invariants that hold on the reference.
+    /// Invariants that hold on the reference, on a node of it at least.
     pub invariants: usize,
+    /// Those that no scenario catches: their teeth are shown by mutants only.
+    pub uncaught: usize,
+    /// Those that scenarios catch on stand-ins only.
+    pub standin_only: usize,
     /// Invariants that are defects of the documents: left out.
     pub defects: usize,
     /// Invariants that do not apply to the reference: left out.
     pub skipped: usize,
-    /// Invariants that are red on the reference: left out.
+    /// Invariants that are red on a node of the reference: there nothing proves them.
     pub red: usize,
+    /// Invariants that could not be established on a node of the reference: neither.
+    pub unestablished: usize,
     /// Changes of one field within its type.
     pub mutants: usize,
     /// Those that turned an invariant red.
@@ -106,6 +116,8 @@ pub enum ScenarioState {
     Recorded,
     /// There is no recording.
     Unproven,
+    /// The recording is of another profile: it asks and judges otherwise.
+    OtherProfile,
     /// The recording is of something that has changed since.
     Stale,
 }
@@ -116,6 +128,7 @@ impl ScenarioState {
         match self {
             Self::Recorded => "recorded",
             Self::Unproven => "unproven",
+            Self::OtherProfile => "other-profile",
             Self::Stale => "stale",
         }
     }
@@ -145,6 +158,10 @@ pub struct InvariantColumn {
     pub title: String,
     /// How it stands on the reference.
     pub standing: Standing,
+    /// The nodes of the reference on which it is red, whatever it is on others.
+    pub red: Vec<Unmet>,
+    /// The nodes of the reference on which it could not be established, likewise.
+    pub unestablished: Vec<Unmet>,
     /// The scenarios that it catches.
     pub caught_by: Vec<String>,
     /// Whether it catches some, and each of them on a stand-in only.
@@ -164,14 +181,25 @@ pub struct InvariantColumn {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Standing {
-    /// It holds: it can be proved.
+    /// It holds, on one node at least: there it can be proved.
     Holds,
     /// It does not apply there.
     Skipped,
     /// It is a defect of the documents.
     Defect,
+    /// It could not be established there.
+    Unestablished,
     /// It is red there.
     Red,
+}
+
+/// Where an invariant does not hold on the reference: nothing is proved of it there.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Unmet {
+    /// The role of the node, with the item of the loop where there is one.
+    pub node: String,
+    /// What it said, on one line.
+    pub message: String,
 }
 
 /// A way in which a broken site could stay green.
@@ -185,11 +213,26 @@ pub struct Weakness {
     pub place: String,
 }
 
+impl InvariantColumn {
+    /// Whether it holds on the reference and no scenario catches it.
+    pub fn is_uncaught(&self) -> bool {
+        self.standing == Standing::Holds && self.caught_by.is_empty()
+    }
+}
+
+impl ProofCounts {
+    /// How much is not proved without being wrong: what fails a strict proof only.
+    fn unsaid(&self) -> usize {
+        self.unproven + self.other_profile + self.red + self.unestablished
+    }
+}
+
 impl Proof {
     /// Counts the lists and settles the exit code; the only place where they come from.
     ///
-    /// `strict` lets scenarios without a recording fail too. Where there is neither
-    /// a recording nor a mutant, nothing was checked.
+    /// `strict` lets fail too what nothing is said of: scenarios without a recording of this
+    /// profile, and invariants that do not hold on the reference. Where there is neither a
+    /// recording nor a mutant, nothing was checked.
     #[must_use]
     pub fn settle(mut self, strict: bool) -> Self {
         let cells = |cell: Outcome| {
@@ -210,6 +253,7 @@ impl Proof {
         let counts = ProofCounts {
             recorded: states(ScenarioState::Recorded),
             unproven: states(ScenarioState::Unproven),
+            other_profile: states(ScenarioState::OtherProfile),
             stale: states(ScenarioState::Stale),
             caught: cells(Outcome::Caught),
             missed: cells(Outcome::Missed),
@@ -218,9 +262,12 @@ impl Proof {
             cascade: cells(Outcome::Cascade),
             true_green: self.scenarios.iter().map(|row| row.true_green).sum(),
             invariants: standings(Standing::Holds),
+            uncaught: columns(|one| usize::from(one.is_uncaught())),
+            standin_only: columns(|one| usize::from(one.standin)),
             defects: standings(Standing::Defect),
             skipped: standings(Standing::Skipped),
-            red: standings(Standing::Red),
+            red: columns(|one| usize::from(!one.red.is_empty())),
+            unestablished: columns(|one| usize::from(!one.unestablished.is_empty())),
             mutants: columns(|one| one.mutants),
             mutants_red: columns(|one| one.mutants_red),
             toothless: columns(|one| one.toothless.len()),
@@ -231,6 +278,7 @@ impl Proof {
             unknown: self.counts.unknown,
         };
         self.counts = counts;
+        self.strict = strict;
         let rows = || self.scenarios.iter().flat_map(|row| &row.cells);
         let expected = rows().filter(|one| one.expected).count();
         let unexplained = rows()
@@ -245,7 +293,7 @@ impl Proof {
             + counts.stale
             + counts.toothless
             + counts.green_on_unknown;
-        let code = if weak > 0 || (strict && counts.unproven > 0) {
+        let code = if weak > 0 || (strict && counts.unsaid() > 0) {
             ExitCode::Fails
         } else if counts.recorded + counts.mutants == 0 {
             ExitCode::NothingChecked
@@ -264,90 +312,4 @@ fn part(some: usize, all: usize) -> Option<f64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use rstest::rstest;
-
-    fn proof(state: ScenarioState, cells: &[(Outcome, bool)], mutants: usize) -> Proof {
-        let cells = cells
-            .iter()
-            .map(|(cell, expected)| MatrixCell {
-                id: "an-id".to_owned(),
-                cell: *cell,
-                expected: *expected,
-                detail: String::new(),
-            })
-            .collect();
-        Proof {
-            format: FORMAT.to_owned(),
-            site: "reference".to_owned(),
-            profile: "incus".to_owned(),
-            exit_code: 0,
-            recall: None,
-            precision: None,
-            counts: ProofCounts::default(),
-            scenarios: vec![ScenarioRow {
-                id: "a-scenario".to_owned(),
-                suite: "a-suite".to_owned(),
-                title: String::new(),
-                state,
-                why: None,
-                standin: false,
-                cells,
-                true_green: 3,
-            }],
-            invariants: vec![InvariantColumn {
-                id: "an-id".to_owned(),
-                suite: "a-suite".to_owned(),
-                title: String::new(),
-                standing: Standing::Holds,
-                caught_by: Vec::new(),
-                standin: false,
-                mutants,
-                mutants_red: mutants,
-                toothless: Vec::new(),
-                green_on_unknown: Vec::new(),
-            }],
-        }
-    }
-
-    #[rstest]
-    #[case::caught(ScenarioState::Recorded, &[(Outcome::Caught, true)], false, ExitCode::Conforms)]
-    #[case::with_a_consequence(ScenarioState::Recorded, &[(Outcome::Caught, true), (Outcome::Cascade, false)], false, ExitCode::Conforms)]
-    #[case::missed(ScenarioState::Recorded, &[(Outcome::Missed, true)], false, ExitCode::Fails)]
-    #[case::an_error_is_no_catch(ScenarioState::Recorded, &[(Outcome::Error, true)], false, ExitCode::Fails)]
-    #[case::collateral(ScenarioState::Recorded, &[(Outcome::Caught, true), (Outcome::Collateral, false)], false, ExitCode::Fails)]
-    #[case::stale(ScenarioState::Stale, &[], false, ExitCode::Fails)]
-    #[case::unproven(ScenarioState::Unproven, &[], false, ExitCode::Conforms)]
-    #[case::unproven_and_strict(ScenarioState::Unproven, &[], true, ExitCode::Fails)]
-    fn the_exit_code_follows_the_cells(
-        #[case] state: ScenarioState,
-        #[case] cells: &[(Outcome, bool)],
-        #[case] strict: bool,
-        #[case] code: ExitCode,
-    ) {
-        assert_eq!(proof(state, cells, 5).settle(strict).exit_code, code.code());
-    }
-
-    #[test]
-    fn a_proof_of_nothing_is_not_green() {
-        let settled = proof(ScenarioState::Unproven, &[], 0).settle(false);
-        assert_eq!(settled.exit_code, ExitCode::NothingChecked.code());
-        assert_eq!((settled.recall, settled.precision), (None, None));
-    }
-
-    #[test]
-    fn recall_counts_what_had_to_turn_red_and_precision_what_did() {
-        let cells = [
-            (Outcome::Caught, true),
-            (Outcome::Caught, true),
-            (Outcome::Missed, true),
-            (Outcome::Error, true),
-            (Outcome::Cascade, false),
-            (Outcome::Collateral, false),
-        ];
-        let settled = proof(ScenarioState::Recorded, &cells, 1).settle(false);
-        assert_eq!(settled.recall, Some(0.5));
-        assert_eq!(settled.precision, Some(0.75));
-    }
-}
+mod tests;

@@ -20,20 +20,11 @@ impl Constants {
         for val in expr.constants() {
             found.add(&val);
         }
-        let item = bound.item.as_ref();
         for path in expr.paths() {
             let Some((root, steps)) = path.split_first() else {
                 continue;
             };
-            let val = match root.as_str() {
-                "profile" => Some(&plan.profile_val),
-                "input" => plan.input_vals.get(bound.inputs),
-                "site" => Some(&plan.site_val),
-                name => item
-                    .filter(|item| item.variable == name)
-                    .map(|item| &item.val),
-            };
-            if let Some(val) = val {
+            if let Some(val) = plan.given(bound, root) {
                 found.read(val, steps);
             }
         }

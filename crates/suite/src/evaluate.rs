@@ -81,7 +81,8 @@ pub fn judge(plan: &Plan, bound: &Bound, facts: &Facts) -> Finding {
 }
 
 /// The verdict of one expectation alone (pass, fail or error), and whether an error is a defect
-/// of the suite: what [`judge`] says of it, without the cost of a reason. For mutants.
+/// of the suite: what [`judge`] says of it, without the cost of a reason. For mutants: `given` is
+/// a name with what it stands for instead of what [`Plan::given`] says.
 ///
 /// `None` when there is no such expectation.
 pub fn verdict(
@@ -89,10 +90,14 @@ pub fn verdict(
     bound: &Bound,
     facts: &Facts,
     expectation: usize,
+    given: Option<(&str, &Val)>,
 ) -> Option<(Verdict, bool)> {
     let expectation = bound.invariant.expect.0.get(expectation)?;
     let nothing = nothing();
     let mut env = env(plan, bound, facts, &plan.profile_val, &nothing);
+    if let Some((name, val)) = given {
+        env.set(name, val);
+    }
     Some(match expectation.compiled() {
         Ok(expr) => {
             if expr.reads_clock() {

@@ -116,6 +116,21 @@ impl Plan {
         self
     }
 
+    /// What a name that is no fact stands for in the expectations of a judgement: the profile, the
+    /// inputs, the site, or the item of the loop.
+    pub fn given<'p>(&'p self, bound: &'p Bound, name: &str) -> Option<&'p Val> {
+        match name {
+            "profile" => Some(&self.profile_val),
+            "input" => self.input_vals.get(bound.inputs),
+            "site" => Some(&self.site_val),
+            name => {
+                let item = bound.item.as_ref();
+                let item = item.filter(|item| item.variable == name);
+                item.map(|item| &item.val)
+            }
+        }
+    }
+
     /// Whether there is nothing to judge.
     pub fn is_empty(&self) -> bool {
         self.bound.is_empty()

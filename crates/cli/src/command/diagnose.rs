@@ -130,12 +130,7 @@ fn look(library: &Library, args: &DiagnoseArgs, display: &DisplayOptions) -> Exi
     if !checked.report.recorded {
         advice::say(&checked.report.nodes);
     }
-    let code = conclude(library, &checked.report, Some(site), args, display);
-    // What was not looked at any more may be what is red.
-    if checked.report.exit_code == ExitCode::Interrupted.code() {
-        return ExitCode::Interrupted;
-    }
-    code
+    conclude(library, &checked.report, Some(site), args, display)
 }
 
 /// The diagnosis of a report. Its site is known when it was looked at just now; else the commands
@@ -147,19 +142,22 @@ fn conclude(
     args: &DiagnoseArgs,
     display: &DisplayOptions,
 ) -> ExitCode {
+    let fresh = site.is_some();
     match diagnosis(library, report, site, args.faults.as_deref()) {
-        Ok(diagnosis) => show(&diagnosis, args, display),
+        Ok(mut diagnosis) => {
+            // What was not looked at any more may be what is red.
+            if fresh && report.exit_code == ExitCode::Interrupted.code() {
+                diagnosis.exit_code = report.exit_code;
+            }
+            show(&diagnosis, args, display)
+        }
         Err(error) => error.report(display),
     }
 }
 
-/// The scenario that explains a report best, when one does.
-pub(super) fn best(library: &Library, report: &Path) -> Result<Option<String>, LoadError> {
-    let diagnosis = diagnosis(library, &read(report)?, None, None)?;
-    let first = diagnosis.candidates.into_iter().next();
-    Ok(first
-        .and_then(|candidate| candidate.scenarios.into_iter().next())
-        .map(|scenario| scenario.id))
+/// The diagnosis of a report that somebody kept, by the built-in recordings.
+pub(super) fn of_file(library: &Library, report: &Path) -> Result<Diagnosis, LoadError> {
+    diagnosis(library, &read(report)?, None, None)
 }
 
 fn diagnosis(
@@ -226,20 +224,12 @@ fn read(path: &Path) -> Result<Report, LoadError> {
     if bytes.len() as u64 > CAP {
         return Err(failed("larger than 64 MiB".to_owned()));
     }
-    let report: Report = serde_json::from_slice(&bytes).map_err(|error| {
+    faults::of_format(&bytes, report::FORMAT, "a report").map_err(|why| {
         LoadError::Message(
-            failed(format!("not a report: {error}")).to_string(),
+            failed(why).to_string(),
             Some("make one: runproof check --site NAME --output json=report.json".to_owned()),
         )
-    })?;
-    if report.format != report::FORMAT {
-        let found = &report.format;
-        return Err(failed(format!(
-            "its format is {found:?}, not {:?}",
-            report::FORMAT
-        )));
-    }
-    Ok(report)
+    })
 }
 
 #[cfg(test)]
@@ -269,9 +259,10 @@ mod tests {
     #[rstest]
     #[case("[]", "not a report")]
     #[case(
-        r#"{"format":"runproof.report/9","site":"s","profile":"p","recorded":false,"started":"","duration_s":0,"exit_code":0,"summary":{"pass":0,"fail":0,"error":0,"skip":0,"waived":0},"findings":[],"nodes":[]}"#,
-        "its format is"
+        r#"{"format":"runproof.report/9","site":{},"new":[]}"#,
+        "its format is \"runproof.report/9\""
     )]
+    #[case(r#"{"format":["runproof.report/1"]}"#, "not a report")]
     fn what_is_no_report_is_refused(#[case] text: &str, #[case] said: &str) {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();

@@ -24,7 +24,11 @@ though a field that matters is unknown is green on unknown.
 Nothing is looked at and nothing is broken: it takes a second, no engine, no
 root and no network. Exit code 1 says that a scenario is missed, or an
 invariant is red without reason, toothless or green on unknown, or that a
-recording is stale. A scenario that nobody recorded fails with --strict only.";
+recording is stale. With --strict it also says that a scenario has no recording
+of this profile, or that an invariant is red or not established on the
+reference, where nothing can prove it. Invariants that no scenario catches are
+counted and named, and fail nothing, with --strict neither: mutants alone show
+that they can turn red.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,7 +47,7 @@ pub struct ProveArgs {
     /// Take recordings of faults from this folder instead of the built-in ones
     #[arg(long, help_heading = "What to look at", value_name = "DIR")]
     pub faults: Option<PathBuf>,
-    /// Fail on scenarios without a recording too
+    /// Fail too on scenarios without a recording and on what does not hold on the reference
     #[arg(long, help_heading = "What decides the exit code")]
     pub strict: bool,
     /// What goes where.
@@ -70,18 +74,26 @@ pub fn run(args: &ProveArgs, display: &DisplayOptions) -> ExitCode {
     }
     let loaded = load::library(&args.documents).and_then(|library| {
         let reference = load::reference(&library, args.documents.profile.as_deref())?;
+        // What was recorded for one profile is no older because another one is asked for.
+        let own = match args.documents.profile {
+            Some(_) => Some(runproof_engine::site_of(&load::built_in()?)),
+            None => None,
+        };
+        let own = own.filter(|own| own.profile != reference.site.profile);
         let recordings = faults::recordings(args.faults.as_deref())?;
-        Ok((library, reference, recordings))
+        Ok((library, reference, own, recordings))
     });
-    let (library, reference, recordings) = match loaded {
+    let (library, reference, own, recordings) = match loaded {
         Ok(loaded) => loaded,
         Err(error) => return error.report(display),
     };
     let site = runproof_engine::site_of(&reference);
     let plan = bind(&library, &site, &Selection::all());
+    let recorded_for = own.map(|own| bind(&library, &own, &Selection::all()));
     let proof = runproof_engine::prove(
         &library,
         &plan,
+        recorded_for.as_ref(),
         &reference.evidence,
         &recordings,
         args.strict,
@@ -118,5 +130,19 @@ mod tests {
         assert_eq!(args.faults, Some(PathBuf::from("f")));
         assert!(args.strict && args.output.format == ProofFormat::Html);
         assert_eq!(args.output.files.len(), 1);
+    }
+
+    #[test]
+    fn the_command_that_a_proof_advises_is_one() {
+        let words: Vec<&str> = runproof_report::proof::RECORD
+            .split(' ')
+            .skip(1)
+            .map(|word| if word == "LAB" { "lab" } else { word })
+            .collect();
+        let Command::Drill(args) = parse(&words).unwrap().command else {
+            panic!("not drill");
+        };
+        args.check().unwrap();
+        assert!(args.record.is_some() && args.reference.is_some());
     }
 }

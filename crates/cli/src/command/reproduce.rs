@@ -44,11 +44,23 @@ pub struct ReproduceArgs {
 
 /// Runs `reproduce`.
 pub fn run(args: &ReproduceArgs, display: &DisplayOptions) -> ExitCode {
-    let scenario =
-        load::library(&args.documents).and_then(|library| diagnose::best(&library, &args.report));
-    let scenario = match scenario {
-        Ok(Some(scenario)) => scenario,
-        Ok(None) => {
+    let diagnosis = load::library(&args.documents)
+        .and_then(|library| diagnose::of_file(&library, &args.report));
+    let diagnosis = match diagnosis {
+        Ok(diagnosis) => diagnosis,
+        Err(error) => return error.report(display),
+    };
+    if diagnosis.red.is_empty() {
+        message::error("nothing is red in the report, so there is nothing to reproduce");
+        return ExitCode::NothingChecked;
+    }
+    let best = diagnosis
+        .candidates
+        .into_iter()
+        .find_map(|candidate| candidate.scenarios.into_iter().next());
+    let scenario = match best {
+        Some(scenario) => scenario.id,
+        None => {
             message::error("no documented scenario explains what is red in the report");
             message::help(&format!(
                 "`runproof diagnose {}` shows what was held against it",
@@ -56,7 +68,6 @@ pub fn run(args: &ReproduceArgs, display: &DisplayOptions) -> ExitCode {
             ));
             return ExitCode::Unestablished;
         }
-        Err(error) => return error.report(display),
     };
     message::note(&format!("the best match is {scenario}"));
     if !matches!(runproof_lab::site_file(args.lab.as_str()), Ok(Some(_))) {

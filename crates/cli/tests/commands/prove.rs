@@ -125,6 +125,8 @@ fn what_is_built_in_is_proved_without_anything() {
         (Some(1.0), Some(1.0))
     );
     assert_eq!((count("unproven"), count("error")), (0, 0));
+    assert_eq!((count("red"), count("unestablished")), (0, 0));
+    assert!(count("uncaught") < count("invariants"));
     assert_eq!(
         (count("stale"), count("missed"), count("collateral")),
         (0, 0, 0)
@@ -197,6 +199,34 @@ fn strict_asks_for_a_recording_of_every_scenario() {
     let ran = room.prove(&["--strict"]);
     assert_eq!(ran.code, Some(1), "{ran:#?}");
     assert!(ran.stdout.contains("external-again: there is no recording"));
+    let words: Vec<&str> = ran.stdout.split_whitespace().collect();
+    let words = words.join(" ");
+    assert!(words.contains("exit 1: by --strict: 1 unproven"), "{words}");
+    let ran = room.prove(&["--strict", "--format", "junit"]);
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    assert!(
+        ran.stdout
+            .contains("<failure type=\"fail\" message=\"unproven: there is no recording\"")
+    );
+}
+
+#[test]
+fn a_recording_of_another_profile_is_told_from_an_old_one() {
+    let room = Proving::new();
+    room.record(external);
+    let words = ["--profile", "lxd", "--format", "json"];
+    let ran = room.prove(&words);
+    assert_eq!(ran.code, Some(0), "{ran:#?}");
+    let proof = ran.json();
+    let counts = &proof["counts"];
+    assert_eq!(
+        (&counts["other_profile"], &counts["stale"]),
+        (&json!(1), &json!(0))
+    );
+    let row = &proof["scenarios"][0];
+    assert_eq!(row["why"], "recorded for the profile incus");
+    let strict = room.prove(&[&words[..], &["--strict"]].concat());
+    assert_eq!(strict.code, Some(1), "{strict:#?}");
 }
 
 #[test]
@@ -318,4 +348,7 @@ invariants:
     // Nor is such an invariant proved: what is red already can tell nothing.
     let proof = run(&["prove", "--suites", &suites, "--format", "json"]).json();
     assert_eq!(proof["counts"]["red"], 1);
+    let mut columns = proof["invariants"].as_array().unwrap().iter();
+    let column = columns.find(|one| one["id"] == "made-up").unwrap();
+    assert_eq!(column["red"][0]["node"], "system");
 }

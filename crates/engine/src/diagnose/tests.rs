@@ -201,6 +201,103 @@ fn a_recorded_fault_is_recognised_by_what_it_did() {
     assert_eq!(first.len(), 2, "{first:?}");
 }
 
+#[test]
+fn a_declared_consequence_that_came_after_the_recording_speaks_for_the_scenario_and_not_against_it()
+{
+    let kit = Kit::with(&format!(
+        "scenarios:{}{}",
+        scenario(
+            "external-address",
+            "botui-server-url-localhost",
+            "caddy-storage-set"
+        ),
+        scenario(
+            "both",
+            "botui-server-url-localhost, caddy-storage-set, svc-ui-active",
+            ""
+        ),
+    ));
+    let recordings = [kit.recording("external-address", external_address)];
+    let signatures = read(&kit, &recordings);
+    let diagnosis = diagnose(&signatures, &report(&kit, &reds(&[BOTUI, CADDY]), &[]));
+    assert_eq!(ids(&diagnosis.candidates[0]), ["external-address"]);
+    assert!(diagnosis.unexplained.is_empty());
+    let alone = diagnose(&signatures, &report(&kit, &reds(&[BOTUI]), &[]));
+    assert_eq!(alone.candidates[0].score, 1.0);
+    assert!(alone.candidates[0].missing.is_empty());
+}
+
+#[test]
+fn scenarios_that_explain_different_things_are_no_class_though_errors_hide_what_they_turn_red() {
+    let kit = Kit::with(&format!(
+        "scenarios:{}{}",
+        scenario("one", "svc-botserver-active", "botui-server-url-localhost"),
+        scenario("other", "svc-ui-active", "caddy-storage-set"),
+    ));
+    let hidden = ["svc-botserver-active", "svc-ui-active"];
+    let report = report(&kit, &reds(&[BOTUI, CADDY]), &hidden);
+    let diagnosis = diagnose(&read(&kit, &[]), &report);
+    let candidates: Vec<_> = diagnosis.candidates.iter().map(ids).collect();
+    assert_eq!(candidates, [["one"], ["other"]]);
+    assert!(
+        diagnosis.unexplained.is_empty(),
+        "{:?}",
+        diagnosis.unexplained
+    );
+}
+
+#[test]
+fn what_is_red_on_one_node_is_red_though_another_could_not_be_looked_at() {
+    let kit = Kit::with("");
+    let everywhere = "net-tmp-mode";
+    let mut report = report(&kit, &reds(&[]), &[everywhere]);
+    let mark = Mark {
+        id: everywhere.to_owned(),
+        node: None,
+        must: true,
+    };
+    assert!(matches!(Seen::of(&report).says(&mark), Said::Nothing));
+    let last = report
+        .findings
+        .iter_mut()
+        .rfind(|one| one.id == everywhere)
+        .unwrap();
+    last.verdict = Verdict::Fail;
+    assert!(matches!(Seen::of(&report).says(&mark), Said::Red));
+    last_passes(&mut report, everywhere);
+    assert!(matches!(Seen::of(&report).says(&mark), Said::Nothing));
+}
+
+fn last_passes(report: &mut Report, id: &str) {
+    let last = report.findings.iter_mut().rfind(|one| one.id == id);
+    last.unwrap().verdict = Verdict::Pass;
+}
+
+#[test]
+fn no_command_with_the_content_of_a_lab_is_given_for_a_site() {
+    let kit = Kit::with("");
+    let library = Library::builtin().unwrap();
+    let site = site_of(&kit.bundle);
+    let all = signatures(&library, &kit.plan, &kit.bundle.evidence, &[], &site);
+    let bots = ["demo.gbai", "another-password", "WHERE id = 3"];
+    for one in &all {
+        for line in &one.scenario.fix {
+            let said = bots.iter().find(|text| line.contains(**text));
+            assert_eq!(said, None, "{}: {line}", one.scenario());
+        }
+    }
+    let of = |id: &str| {
+        let mut all = all.iter();
+        &all.find(|one| one.scenario() == id).unwrap().scenario
+    };
+    let example = of("cfg-csv-missing");
+    assert!(example.fix.is_empty() && !example.has_fix());
+    assert!(example.lab_fix.as_ref().unwrap().why.contains("the lab's"));
+    let defect = of("svc-botserver-active-masked");
+    assert!(!defect.fix.is_empty() && !defect.has_fix());
+    assert!(of("vault-sealed-after-restart").has_fix());
+}
+
 /// What there is on the reference, one thing after the other taken away: each a fault with the
 /// signature that the suites really give it.
 fn taken_away(kit: &Kit) -> Vec<Signature> {
@@ -240,6 +337,8 @@ fn taken_away(kit: &Kit) -> Vec<Signature> {
                     recorded: true,
                     standin: false,
                     fix: Vec::new(),
+                    document_defect: None,
+                    lab_fix: None,
                     fix_on: None,
                     no_fix: None,
                     sources: Vec::new(),

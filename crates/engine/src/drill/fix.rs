@@ -1,6 +1,5 @@
 //! The documented fix: is it needed, does it mend, is it harmless when it is run twice.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use runproof_fault::{FaultError, Held};
@@ -10,7 +9,7 @@ use runproof_suite::BoundScenario;
 use serde::Deserialize;
 
 use super::sight::Sight;
-use super::{DEFECT_TIME, FLAPS, GREEN_TIME, PAUSE};
+use super::{DEFECT_TIME, GREEN_TIME, MENDED};
 
 /// What a shell ends with when there is no such program, or it may not be run. That says nothing of a
 /// fix: neither that it mends, nor that its document is wrong.
@@ -34,6 +33,9 @@ pub struct Fix {
     /// Why the commands cannot mend, whoever runs them: the document is wrong, and a drill that
     /// finds them to fail has found what is known.
     pub document_defect: Option<String>,
+    /// What in the commands is the lab's, as the name of its bot or the content of a file: whoever mends
+    /// a site is shown them as an example, and has to put in what is theirs.
+    pub lab_only: Option<String>,
 }
 
 impl Fix {
@@ -62,6 +64,12 @@ impl Fix {
             (Some(_), true) if fix.document_defect.is_some() => {
                 "`document-defect` is said of commands, and it has none"
             }
+            (None, false) if fix.lab_only.as_ref().is_some_and(blank) => {
+                "`lab-only` is empty: it is the reason"
+            }
+            (Some(_), true) if fix.lab_only.is_some() => {
+                "`lab-only` is said of commands, and it has none"
+            }
             (Some(_), true) | (None, false) => return Ok(fix),
         };
         Err(format!("the fix cannot be read: {wrong}"))
@@ -75,11 +83,10 @@ impl Fix {
         scenario: &BoundScenario,
         sight: &Sight<'_>,
         row: &mut Row,
-        stays: Duration,
     ) -> Result<FixProof, FaultError> {
-        let proof = self.run(held, scenario, sight, row, stays).await?;
+        let (proof, red) = self.run(held, scenario, sight, row).await?;
         Ok(match (&self.document_defect, proof) {
-            (Some(why), FixProof::Failed(seen)) => {
+            (Some(why), FixProof::Failed(seen)) if red => {
                 FixProof::DocumentDefect(format!("{why} ({seen})"))
             }
             (Some(why), FixProof::Proven) => FixProof::Failed(format!(
@@ -89,29 +96,16 @@ impl Fix {
         })
     }
 
+    /// What it proves, and whether something was known to be red in the end.
     async fn run(
         &self,
         held: &mut Held,
         scenario: &BoundScenario,
         sight: &Sight<'_>,
         row: &mut Row,
-        stays: Duration,
-    ) -> Result<FixProof, FaultError> {
+    ) -> Result<(FixProof, bool), FaultError> {
         if let Some(why) = &self.none {
-            return Ok(FixProof::None(why.clone()));
-        }
-        // Without it: still red after a while?
-        sight.wait(stays).await;
-        let all_red =
-            |bad: &BTreeMap<String, bool>| scenario.turns_red.iter().all(|id| bad.contains_key(id));
-        // What systemd tries again and again is green for a moment, and not mended.
-        if !sight
-            .until(&scenario.turns_red, FLAPS, PAUSE, all_red)
-            .await
-        {
-            return Ok(FixProof::Unneeded(
-                "it turned green before the fix was run".to_owned(),
-            ));
+            return Ok((FixProof::None(why.clone()), true));
         }
         let role = self.on.as_deref().unwrap_or(&scenario.role);
         let started = Instant::now();
@@ -124,8 +118,9 @@ impl Fix {
             };
             let mut all = self.run.iter().zip(&said);
             if let Some(one) = all.clone().find(|(_, said)| NOT_RUN.contains(&said.code)) {
-                return Ok(FixProof::CannotRun(ended(one)));
+                return Ok((FixProof::CannotRun(ended(one)), false));
             }
+            let nothing_worked = said.iter().all(|said| said.code != 0);
             if let Some(one) = all.find(|(_, said)| said.code != 0) {
                 last = ended(one);
             }
@@ -134,27 +129,25 @@ impl Fix {
                 Some(_) => DEFECT_TIME,
                 None => GREEN_TIME,
             };
-            let green = sight
-                .until(&scenario.turns_red, time, PAUSE, BTreeMap::is_empty)
-                .await;
-            let took = started.elapsed();
-            if green {
-                sight.wait(Duration::from_secs(self.stays_s.into())).await;
+            let stays = Duration::from_secs(self.stays_s.into()).max(MENDED);
+            let green = sight.stays_green(&scenario.turns_red, time, stays).await;
+            let took = started.elapsed().saturating_sub(stays);
+            let bad = sight.bad(&scenario.turns_red).await;
+            if !green {
+                let known = bad.values().any(|red| *red);
+                let how = if known { "red" } else { "not established" };
+                let ids = bad.into_keys().collect::<Vec<_>>().join(", ");
+                let when = match turn {
+                    1 => format!("still {how}"),
+                    _ => format!("{how} after it was run a second time"),
+                };
+                let words = format!("{when}: {ids}. {last}").trim_end().to_owned();
+                return Ok((FixProof::Failed(words), known));
             }
-            let bad = if green && self.stays_s == 0 {
-                BTreeMap::new()
-            } else {
-                sight.bad(&scenario.turns_red).await
-            };
-            if !green || !bad.is_empty() {
-                let red = bad.into_keys().collect::<Vec<_>>().join(", ");
-                return Ok(FixProof::Failed(if turn == 1 {
-                    format!("still red: {red}. {last}").trim_end().to_owned()
-                } else {
-                    format!("red after it was run a second time: {red}. {last}")
-                        .trim_end()
-                        .to_owned()
-                }));
+            // Then it was something else that mended.
+            if turn == 1 && nothing_worked {
+                let words = format!("it is green again, but no command succeeded: {last}");
+                return Ok((FixProof::Failed(words), false));
             }
             if turn == 1 {
                 row.times.green_s = Some(took.as_secs_f64());
@@ -163,7 +156,7 @@ impl Fix {
         // A consequence may outlive its cause, as a line in a log does: that is told, and no failure.
         let left = sight.bad(&scenario.cascades).await;
         row.left = left.into_keys().collect();
-        Ok(FixProof::Proven)
+        Ok((FixProof::Proven, false))
     }
 }
 

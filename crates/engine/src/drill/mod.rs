@@ -30,6 +30,9 @@ const DEFECT_TIME: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(700);
 /// How long a fault is watched to see whether it mends by itself.
 const STAYS: Duration = Duration::from_secs(3);
+/// For how long at least what a fix mended has to stay green: longer than systemd waits before it starts
+/// anew what does not stay up.
+const MENDED: Duration = Duration::from_secs(3);
 /// How long it may be green for moments afterwards and still count as broken.
 const FLAPS: Duration = Duration::from_secs(8);
 /// When the watchdog undoes a fault, whoever is still at work.
@@ -144,7 +147,7 @@ pub async fn drill(
     let mut roles = held.roles();
     let healed = held.undo().await?;
     row.anew = healed.anew;
-    let (mut after, left) = sight.green(RESTORED_TIME).await;
+    let (mut after, left) = sight.green_again(RESTORED_TIME).await;
     row.times.restore_s = started.elapsed().as_secs_f64();
     if !left.is_empty() {
         let why = format!("still red after the undo: {}", left.join(", "));
@@ -152,9 +155,9 @@ pub async fn drill(
         // What a fix did elsewhere is nobody's act; the next scenario needs a whole lab all the same.
         told.phase(&scenario.id, "making anew");
         roles.extend(fix.on.clone());
-        runproof_fault::make_anew(lab, &roles).await?;
-        row.anew = roles.into_iter().collect();
-        after = sight.green(RESTORED_TIME).await.0;
+        let healed = runproof_fault::rebuild(lab, options.program, roles, DEADLINE).await?;
+        row.anew = healed.anew;
+        after = sight.green_again(RESTORED_TIME).await.0;
     }
     row.residue = sight.remains(&before, after).await;
     if row.outcome.is_proven() && !row.residue.is_empty() {
@@ -204,9 +207,18 @@ async fn phases(
         held.hold()?;
         return Ok((evidence, None));
     }
+    // What is red for a moment, as a unit that is started anew, proves nothing of a check.
+    if row.outcome == Outcome::Caught && !sight.stays_red(&scenario.turns_red, STAYS).await {
+        if sight.is_cancelled() {
+            row.outcome = Outcome::Interrupted;
+            return Ok((evidence, Some(held)));
+        }
+        row.fix = FixProof::Unneeded("it turned green by itself".to_owned());
+        row.outcome = Outcome::FixUnneeded;
+    }
     if row.outcome == Outcome::Caught && options.fix {
         told.phase(&scenario.id, "fixing");
-        row.fix = fix.prove(&mut held, scenario, sight, row, STAYS).await?;
+        row.fix = fix.prove(&mut held, scenario, sight, row).await?;
         if sight.is_cancelled() {
             // A fix that nobody waited for has not failed.
             row.fix = FixProof::Untried;

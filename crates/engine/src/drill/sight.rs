@@ -9,10 +9,11 @@ use runproof_site::{CancellationToken, Silent};
 use runproof_suite::{BoundScenario, Library, Plan, Selection, bind, evaluate};
 use serde_json::{Map, Value};
 
+use super::{FLAPS, PAUSE};
 use crate::key::SiteKey;
 use crate::run::{RunOptions, run};
 
-const PAUSE: Duration = Duration::from_secs(1);
+const LOOKS: Duration = Duration::from_secs(1);
 /// How long what was undone may take to be as it was in every fact.
 const SETTLES: Duration = Duration::from_secs(12);
 /// How long nothing is done, to learn what changes by itself.
@@ -132,8 +133,18 @@ impl<'a> Sight<'a> {
         (run.evidence, findings)
     }
 
-    /// Looks until everything is green, for a while; what is red or unknown then.
+    /// Looks until everything is green, for a while, or until somebody asks to stop; what is red or
+    /// unknown then.
     pub(super) async fn green(&self, time: Duration) -> (Evidence, Vec<String>) {
+        self.green_or(time, || self.is_cancelled()).await
+    }
+
+    /// The same after an undo, where nobody's hurry makes a lab that is still coming up a broken one.
+    pub(super) async fn green_again(&self, time: Duration) -> (Evidence, Vec<String>) {
+        self.green_or(time, || false).await
+    }
+
+    async fn green_or(&self, time: Duration, stop: impl Fn() -> bool) -> (Evidence, Vec<String>) {
         let started = Instant::now();
         loop {
             let (evidence, findings) = self.look().await;
@@ -146,10 +157,10 @@ impl<'a> Sight<'a> {
                 .map(|finding| finding.id.clone())
                 .collect();
             bad.dedup();
-            if bad.is_empty() || started.elapsed() > time || self.is_cancelled() {
+            if bad.is_empty() || started.elapsed() > time || stop() {
                 return (evidence, bad);
             }
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(LOOKS).await;
         }
     }
 
@@ -200,6 +211,38 @@ impl<'a> Sight<'a> {
         }
     }
 
+    /// Whether all of these are red after this time as well; what could not be established is not. What
+    /// systemd tries again and again is green for moments, and is not mended.
+    pub(super) async fn stays_red(&self, ids: &[String], time: Duration) -> bool {
+        self.wait(time).await;
+        self.until(ids, FLAPS, PAUSE, |bad| {
+            ids.iter().all(|id| bad.get(id) == Some(&true))
+        })
+        .await
+    }
+
+    /// Whether all of these turn green within a time, and stay it for another: what comes and goes is not
+    /// mended.
+    pub(super) async fn stays_green(
+        &self,
+        ids: &[String],
+        time: Duration,
+        stays: Duration,
+    ) -> bool {
+        let started = Instant::now();
+        loop {
+            let left = time.saturating_sub(started.elapsed());
+            if !self.until(ids, left, PAUSE, BTreeMap::is_empty).await {
+                return false;
+            }
+            let green = Instant::now();
+            // Red once more before the time is over, and it has to turn green again.
+            if !self.until(ids, stays, PAUSE, |bad| !bad.is_empty()).await {
+                return green.elapsed() >= stays;
+            }
+        }
+    }
+
     /// Whether a fact differs in a leaf that does not change by itself.
     pub fn differs(&self, one: &FactRecord, other: &FactRecord) -> bool {
         let mut found = BTreeSet::new();
@@ -213,7 +256,7 @@ impl<'a> Sight<'a> {
         let begun = Instant::now();
         let mut left = self.residue(before, &after);
         while !left.is_empty() && begun.elapsed() < SETTLES && !self.is_cancelled() {
-            self.wait(PAUSE).await;
+            self.wait(LOOKS).await;
             left = self.residue(before, &self.look().await.0);
         }
         // One that was in a hurry learns now what the others knew before.
@@ -262,7 +305,8 @@ const UNREADABLE: &str = " (could not be read)";
 /// Whether a field tells of a state: no moment, and not the size of a folder, which some file systems
 /// let grow with what was ever in it.
 fn is_state(of: &Map<String, Value>, field: &str) -> bool {
-    !MOMENTS.contains(&field) && !(field == "size" && of.get("type").is_some_and(|it| it == "dir"))
+    let of_folder = field == "size" && of.get("type").is_some_and(|it| it == "dir");
+    !of_folder && !MOMENTS.contains(&field)
 }
 
 /// The leaves of facts that differ, as `role kind query path`. What a leaf of a list stands for may move, so a list counts as one.

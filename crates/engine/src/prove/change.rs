@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use runproof_suite::Constants;
-use runproof_suite::expr::{Type, Val};
+use runproof_suite::expr::{Range, Type, Val};
 
 /// Of a list or map that is gone through, so many elements are changed one by one.
 const ELEMENTS: usize = 12;
@@ -192,12 +192,12 @@ pub(super) fn type_at(of: &Type, place: &[Step]) -> Type {
 pub(super) fn same_type(val: &Val, of: &Type, constants: &Constants) -> Vec<Val> {
     match val {
         Val::Bool(truth) => vec![Val::Bool(!truth)],
-        Val::Int(number) => numbers(*number, constants)
+        Val::Int(number) => numbers(*number, range(of), constants)
             .into_iter()
             .map(Val::Int)
             .collect(),
         #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
-        Val::Float(number) => numbers(*number as i64, constants)
+        Val::Float(number) => numbers(*number as i64, Range::default(), constants)
             .into_iter()
             .map(|other| Val::Float(other as f64))
             .collect(),
@@ -212,7 +212,16 @@ pub(super) fn same_type(val: &Val, of: &Type, constants: &Constants) -> Vec<Val>
     }
 }
 
-fn numbers(number: i64, constants: &Constants) -> Vec<i64> {
+/// Which whole numbers a place of that type can hold.
+fn range(of: &Type) -> Range {
+    if let Type::Int(range) = of {
+        *range
+    } else {
+        Range::default()
+    }
+}
+
+fn numbers(number: i64, range: Range, constants: &Constants) -> Vec<i64> {
     let mut others = vec![
         number.saturating_add(1),
         number.saturating_sub(1),
@@ -229,7 +238,8 @@ fn numbers(number: i64, constants: &Constants) -> Vec<i64> {
     }
     others.sort_unstable();
     others.dedup();
-    others.retain(|other| *other != number);
+    // What no node can ever say would lend teeth to an expectation that has none.
+    others.retain(|other| *other != number && range.holds(*other));
     others
 }
 
@@ -314,13 +324,13 @@ fn samples(of: &Type, constants: &Constants, depth: usize) -> Vec<Val> {
     match of {
         Type::Null => Vec::new(),
         Type::Bool => vec![Val::Bool(true), Val::Bool(false)],
-        Type::Int => numbers(i64::MIN, constants)
+        Type::Int(range) => numbers(i64::MIN, *range, constants)
             .into_iter()
             .filter(|number| *number >= 0)
             .map(Val::Int)
             .collect(),
         #[allow(clippy::cast_precision_loss)]
-        Type::Float => numbers(i64::MIN, constants)
+        Type::Float => numbers(i64::MIN, Range::default(), constants)
             .into_iter()
             .filter(|number| *number >= 0)
             .map(|number| Val::Float(number as f64))

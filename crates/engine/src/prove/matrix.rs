@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use runproof_model::proof::{ScenarioRow, ScenarioState};
 use runproof_model::{FaultRecording, Finding, Outcome};
-use runproof_suite::{Facts, Library, Plan, evaluate_facts};
+use runproof_suite::{Facts, Library, Plan, Scenario, evaluate_facts};
 
 use super::cells::cells;
 use crate::fault_recording::Digests;
@@ -37,10 +37,27 @@ impl<'a> Reference<'a> {
     }
 }
 
+/// The profile that recordings were made for, where the reference is judged by another one.
+pub(super) struct Elsewhere {
+    profile: String,
+    digests: Digests,
+}
+
+impl Elsewhere {
+    /// `plan` follows that profile.
+    pub(super) fn new(plan: &Plan, evidence: &runproof_model::Evidence) -> Self {
+        Self {
+            profile: plan.profile.clone(),
+            digests: Digests::of(evidence, plan),
+        }
+    }
+}
+
 /// One row a scenario, in the order of suites; then one a recording of which there is none.
 pub(super) fn rows(
     library: &Library,
     reference: &Reference<'_>,
+    elsewhere: Option<&Elsewhere>,
     recordings: &[FaultRecording],
 ) -> Vec<ScenarioRow> {
     let by_id: BTreeMap<&str, &FaultRecording> = recordings
@@ -64,13 +81,15 @@ pub(super) fn rows(
             Some(recording) => {
                 row.standin = recording.standin;
                 let today = reference.digests.for_scenario(scenario);
-                row.why = recording.digests.differs(&today);
-                if row.why.is_some() {
-                    row.state = ScenarioState::Stale;
-                } else {
-                    let after = reference.with_fault(recording);
-                    row.state = ScenarioState::Recorded;
-                    (row.cells, row.true_green) = cells(scenario, &reference.findings, &after);
+                match recording.digests.differs(&today) {
+                    None => {
+                        let after = reference.with_fault(recording);
+                        row.state = ScenarioState::Recorded;
+                        (row.cells, row.true_green) = cells(scenario, &reference.findings, &after);
+                    }
+                    Some(changed) => {
+                        (row.state, row.why) = unfit(scenario, recording, elsewhere, changed)
+                    }
                 }
             }
         }
@@ -91,6 +110,29 @@ pub(super) fn rows(
         }
     }
     rows
+}
+
+/// What a recording that is not of today's digests is, and why; `changed` is how it differs.
+///
+/// Every profile asks for something else, so a recording of another one is never of today's
+/// digests. That makes it no older.
+fn unfit(
+    scenario: &Scenario,
+    recording: &FaultRecording,
+    elsewhere: Option<&Elsewhere>,
+    changed: String,
+) -> (ScenarioState, Option<String>) {
+    let Some(elsewhere) = elsewhere else {
+        return (ScenarioState::Stale, Some(changed));
+    };
+    let then = elsewhere.digests.for_scenario(scenario);
+    match recording.digests.differs(&then) {
+        None => {
+            let why = format!("recorded for the profile {}", elsewhere.profile);
+            (ScenarioState::OtherProfile, Some(why))
+        }
+        Some(changed) => (ScenarioState::Stale, Some(changed)),
+    }
 }
 
 /// The scenarios that an invariant catches, and whether each rests on a stand-in.

@@ -12,24 +12,29 @@ mod mutants;
 #[cfg(test)]
 mod tests;
 
-use runproof_model::proof::{FORMAT, InvariantColumn, ProofCounts, Standing};
+use runproof_model::proof::{FORMAT, InvariantColumn, ProofCounts, Standing, Unmet};
 use runproof_model::{Evidence, FaultRecording, Finding, Proof, Verdict};
 use runproof_suite::{Library, Plan};
 
-use matrix::Reference;
-use mutants::Lab;
+use matrix::{Elsewhere, Reference};
+use mutants::{Lab, node_of};
 
 /// Proves the invariants of a plan by the scenarios of its library: `plan` is that of the site of
 /// the `reference`, and `recordings` are laid over it. `strict` as in [`Proof::settle`].
+///
+/// Where the plan follows another profile than the reference was recorded for, `recorded_for` is
+/// the plan that follows that one: it tells recordings of that profile from old ones.
 pub fn prove(
     library: &Library,
     plan: &Plan,
+    recorded_for: Option<&Plan>,
     reference: &Evidence,
     recordings: &[FaultRecording],
     strict: bool,
 ) -> Proof {
+    let elsewhere = recorded_for.map(|plan| Elsewhere::new(plan, reference));
     let reference = Reference::new(plan, reference);
-    let mut scenarios = matrix::rows(library, &reference, recordings);
+    let mut scenarios = matrix::rows(library, &reference, elsewhere.as_ref(), recordings);
     let mut counts = ProofCounts::default();
     let mut lab = Lab::new(plan, &reference.facts);
     let mut invariants: Vec<InvariantColumn> = Vec::new();
@@ -44,10 +49,20 @@ pub fn prove(
                 }
             }
         };
-        if finding.verdict != Verdict::Pass {
+        let standing = standing(finding);
+        let unmet = || Unmet {
+            node: node_of(bound),
+            message: finding.message.clone(),
+        };
+        match standing {
+            Standing::Red => column.red.push(unmet()),
+            Standing::Unestablished => column.unestablished.push(unmet()),
+            Standing::Holds | Standing::Skipped | Standing::Defect => {}
+        }
+        if standing != Standing::Holds {
             // On some other node it may hold.
             if column.standing != Standing::Holds {
-                column.standing = column.standing.max(standing(finding));
+                column.standing = column.standing.max(standing);
             }
             continue;
         }
@@ -74,6 +89,7 @@ pub fn prove(
         format: FORMAT.to_owned(),
         site: plan.site.clone(),
         profile: plan.profile.clone(),
+        strict,
         exit_code: 0,
         recall: None,
         precision: None,
@@ -91,6 +107,8 @@ fn column(finding: &Finding) -> InvariantColumn {
         suite: finding.suite.clone(),
         title: finding.title.clone(),
         standing: standing(finding),
+        red: Vec::new(),
+        unestablished: Vec::new(),
         caught_by: Vec::new(),
         standin: false,
         mutants: 0,
@@ -105,6 +123,7 @@ fn standing(finding: &Finding) -> Standing {
         Verdict::Pass => Standing::Holds,
         _ if finding.document_defect.is_some() => Standing::Defect,
         Verdict::Skip => Standing::Skipped,
-        Verdict::Fail | Verdict::Error | Verdict::Waived => Standing::Red,
+        Verdict::Error => Standing::Unestablished,
+        Verdict::Fail | Verdict::Waived => Standing::Red,
     }
 }

@@ -38,6 +38,8 @@ pub(super) struct Mutants {
 pub(super) struct Lab<'a> {
     plan: &'a Plan,
     facts: Facts,
+    /// A name that stands for something else than the plan says.
+    given: Option<(String, Val)>,
     types: BTreeMap<usize, Type>,
     unknown: Val,
 }
@@ -47,6 +49,7 @@ impl<'a> Lab<'a> {
         Self {
             plan,
             facts: facts.clone(),
+            given: None,
             types: BTreeMap::new(),
             unknown: Val::unknown(ReasonKind::Failed, "a mutant: nobody could look"),
         }
@@ -65,16 +68,20 @@ impl<'a> Lab<'a> {
         let blind = self.blind(bound);
         if teeth {
             // What the profile or the inputs decide has its teeth elsewhere.
-            mutants
-                .toothless
-                .retain(|(index, _)| !blind.contains(index));
+            let elsewhere = |at: usize| blind.iter().any(|one| one.index == at && one.decided);
+            mutants.toothless.retain(|(index, _)| !elsewhere(*index));
         }
+        let open = |expect: &str| Weakness {
+            node: node_of(bound),
+            expect: expect.to_owned(),
+            place: "every fact at once".to_owned(),
+        };
         if blind.len() == bound.invariant.expect.0.len() {
-            mutants.green_on_unknown.push(Weakness {
-                node: node_of(bound),
-                expect: String::new(),
-                place: "every fact at once".to_owned(),
-            });
+            mutants.green_on_unknown.push(open(""));
+        } else {
+            let loose = blind.iter().filter(|one| one.reads && !one.decided);
+            let loose = loose.map(|one| open(one.expr.source()));
+            mutants.green_on_unknown.extend(loose);
         }
         mutants
     }
@@ -159,14 +166,43 @@ impl<'a> Lab<'a> {
         new: &Val,
     ) -> (Verdict, bool) {
         self.facts.set(fact, with(whole, place, new));
-        let judged = verdict(self.plan, bound, &self.facts, index);
+        let judged = self.judge(bound, index);
         self.facts.set(fact, whole.clone());
+        judged
+    }
+
+    /// The verdict as things are.
+    fn judge(&self, bound: &Bound, index: usize) -> (Verdict, bool) {
+        let given = self.given.as_ref();
+        let given = given.map(|(name, val)| (name.as_str(), val));
+        let judged = verdict(self.plan, bound, &self.facts, index, given);
         judged.unwrap_or((Verdict::Error, true))
     }
 
-    /// The expectations that hold with every fact unknown at once, by their number: something
-    /// else decides them.
-    fn blind(&mut self, bound: &Bound) -> Vec<usize> {
+    /// The expectations that hold with every fact unknown at once.
+    fn blind<'b>(&mut self, bound: &'b Bound) -> Vec<Blind<'b>> {
+        let mut blind = Vec::new();
+        for (index, expectation) in bound.invariant.expect.0.iter().enumerate() {
+            let Ok(expr) = expectation.compiled() else {
+                continue;
+            };
+            if self.holds_blindly(bound, index) {
+                let roots = expr.roots();
+                blind.push(Blind {
+                    index,
+                    expr,
+                    reads: bound
+                        .facts()
+                        .any(|(name, _)| roots.iter().any(|root| root == name)),
+                    decided: self.is_decided(bound, index, expr),
+                });
+            }
+        }
+        blind
+    }
+
+    /// Whether an expectation holds with every fact unknown at once.
+    fn holds_blindly(&mut self, bound: &Bound, index: usize) -> bool {
         let known: Vec<(usize, Val)> = bound
             .facts()
             .filter_map(|(_, fact)| Some((fact, self.facts.get(fact)?.clone())))
@@ -174,16 +210,50 @@ impl<'a> Lab<'a> {
         for (fact, _) in &known {
             self.facts.set(*fact, self.unknown.clone());
         }
-        let blind = (0..bound.invariant.expect.0.len())
-            .filter(|index| {
-                verdict(self.plan, bound, &self.facts, *index)
-                    .is_some_and(|(verdict, _)| verdict == Verdict::Pass)
-            })
-            .collect();
+        let (verdict, _) = self.judge(bound, index);
         for (fact, val) in known {
             self.facts.set(fact, val);
         }
-        blind
+        verdict == Verdict::Pass
+    }
+
+    /// Whether the profile, the inputs or the item of the loop decide an expectation that holds
+    /// blindly: with another value of theirs that it reads, it has teeth and needs its facts.
+    fn is_decided(&mut self, bound: &Bound, index: usize, expr: &Expr) -> bool {
+        let plan = self.plan;
+        let constants = Constants::of(plan, bound, expr);
+        for path in expr.paths() {
+            let Some((root, steps)) = path.split_first() else {
+                continue;
+            };
+            let Some(val) = plan.given(bound, root) else {
+                continue;
+            };
+            for place in places(val, steps) {
+                for new in same_type(&at(val, &place), &Type::Any, &constants) {
+                    self.given = Some((root.clone(), with(val, &place, &new)));
+                    let bites = self.bites(bound, index, expr);
+                    self.given = None;
+                    if bites {
+                        return true;
+                    }
+                }
+            }
+        }
+        false
+    }
+
+    /// Whether an expectation is red, or can become so by its facts and cannot hold without them.
+    fn bites(&mut self, bound: &Bound, index: usize, expr: &Expr) -> bool {
+        match self.judge(bound, index) {
+            (Verdict::Fail, _) => true,
+            (Verdict::Pass, _) if !self.holds_blindly(bound, index) => {
+                let mut mutants = Mutants::default();
+                self.expectation(bound, index, expr, &mut mutants)
+                    && mutants.green_on_unknown.is_empty()
+            }
+            (Verdict::Pass | Verdict::Error | Verdict::Skip | Verdict::Waived, _) => false,
+        }
     }
 
     fn type_of(&mut self, fact: usize) -> &Type {
@@ -197,6 +267,17 @@ impl<'a> Lab<'a> {
                 })
         })
     }
+}
+
+/// An expectation that holds with every fact unknown.
+struct Blind<'b> {
+    /// Its number.
+    index: usize,
+    expr: &'b Expr,
+    /// Whether it reads a fact all the same.
+    reads: bool,
+    /// Whether the profile, the inputs or the item of the loop decide it.
+    decided: bool,
 }
 
 /// The node of a judgement, with the item of its loop.

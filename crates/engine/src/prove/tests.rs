@@ -1,7 +1,10 @@
 //! Proofs over the reference, with faults that are derived from it.
 
+mod teeth;
+
 use runproof_model::proof::{ScenarioRow, ScenarioState};
 use runproof_model::{ExitCode, Outcome};
+use runproof_suite::{Selection, bind};
 use serde_json::{Value, json};
 
 use super::*;
@@ -31,6 +34,7 @@ fn proved(kit: &Kit, recordings: &[FaultRecording]) -> Proof {
     prove(
         &kit.library,
         &kit.plan,
+        None,
         &kit.bundle.evidence,
         recordings,
         false,
@@ -41,7 +45,7 @@ fn proved(kit: &Kit, recordings: &[FaultRecording]) -> Proof {
 fn row(kit: &Kit, recording: FaultRecording) -> ScenarioRow {
     let reference = Reference::new(&kit.plan, &kit.bundle.evidence);
     let id = recording.scenario.clone();
-    let rows = matrix::rows(&kit.library, &reference, &[recording]);
+    let rows = matrix::rows(&kit.library, &reference, None, &[recording]);
     rows.into_iter().find(|row| row.id == id).unwrap()
 }
 
@@ -54,9 +58,18 @@ fn cell_of(row: &ScenarioRow, id: &str) -> Option<Outcome> {
 fn what_is_built_in_has_teeth_and_is_never_green_on_unknown() {
     let kit = kit();
     let proof = proved(&kit, &[kit.recording("external-address", external_address)]);
-    let weak: Vec<_> = proof
-        .invariants
+    let other = prove(
+        &kit.library,
+        &lxd(&kit, &[]),
+        None,
+        &kit.bundle.evidence,
+        &[],
+        false,
+    );
+    assert!(other.counts.mutants_red > 100);
+    let weak: Vec<_> = [&proof, &other]
         .iter()
+        .flat_map(|proof| &proof.invariants)
         .flat_map(|one| one.toothless.iter().chain(&one.green_on_unknown))
         .collect();
     assert!(weak.is_empty(), "{weak:#?}");
@@ -71,6 +84,9 @@ fn what_is_built_in_has_teeth_and_is_never_green_on_unknown() {
     let defect = of("fw-minio-drop-external");
     assert_eq!((defect.standing, defect.mutants), (Standing::Defect, 0));
     assert_eq!((proof.recall, proof.precision), (Some(1.0), Some(1.0)));
+    let counts = proof.counts;
+    assert_eq!(counts.uncaught + 1, counts.invariants);
+    assert_eq!(counts.standin_only, 1);
     assert_eq!(proof.exit_code, ExitCode::Conforms.code());
 }
 
@@ -167,6 +183,112 @@ fn an_old_recording_is_stale_and_says_what_changed() {
     assert_eq!(old, "no suite has this scenario any more");
 }
 
+/// The same with the reading of another profile.
+fn lxd(kit: &Kit, ids: &[&str]) -> Plan {
+    let mut site = crate::site_of(&kit.bundle);
+    site.profile = "lxd".to_owned();
+    bind(&kit.library, &site, &of_ids(ids))
+}
+
+fn of_ids(ids: &[&str]) -> Selection {
+    Selection {
+        ids: ids.iter().map(|&id| id.to_owned()).collect(),
+        ..Selection::all()
+    }
+}
+
+#[test]
+fn a_recording_of_another_profile_is_not_old() {
+    let kit = kit();
+    let today = kit.recording("external-address", external_address);
+    let mut old = today.clone();
+    old.digests.scenario = "0".repeat(64);
+    let plan = lxd(&kit, &["botui-server-url-localhost"]);
+    let row = |recorded_for: Option<&Plan>, recording: &FaultRecording| {
+        let recordings = std::slice::from_ref(recording);
+        let evidence = &kit.bundle.evidence;
+        let proof = prove(
+            &kit.library,
+            &plan,
+            recorded_for,
+            evidence,
+            recordings,
+            false,
+        );
+        assert_eq!(proof.profile, "lxd");
+        let mut rows = proof.scenarios.into_iter();
+        let row = rows.find(|row| row.id == "external-address").unwrap();
+        assert!(row.cells.is_empty() && row.true_green == 0);
+        (row.state, row.why.unwrap())
+    };
+    let said = |state, why: &str| (state, why.to_owned());
+    assert_eq!(
+        row(Some(&kit.plan), &today),
+        said(
+            ScenarioState::OtherProfile,
+            "recorded for the profile incus"
+        )
+    );
+    assert_eq!(
+        row(Some(&kit.plan), &old),
+        said(ScenarioState::Stale, "changed since: the scenario")
+    );
+    let changed = "changed since: what the suites ask for";
+    assert_eq!(row(None, &today), said(ScenarioState::Stale, changed));
+}
+
+#[rstest::rstest]
+#[case::red(
+    "{ bin: { dir: /opt/gbo/bin } }",
+    "bin.entries.exists(entry, entry.name == 'coredns')",
+    "dns",
+    Standing::Red
+)]
+#[case::not_established(
+    "{ server: { unit: botserver.service } }",
+    "server.active_state == 'active'",
+    "system",
+    Standing::Unestablished
+)]
+fn what_holds_on_one_node_does_not_hide_another(
+    #[case] facts: &str,
+    #[case] expect: &str,
+    #[case] holds_on: &str,
+    #[case] standing: Standing,
+) {
+    let kit = Kit::with(&format!(
+        "
+invariants:
+  - id: of-two
+    title: made up
+    profiles: [incus]
+    severity: low
+    on: [alm, {holds_on}]
+    facts: {facts}
+    expect: {expect}
+    why: a test wants it
+    sources: [production-guide/troubleshooting-quick-reference]
+"
+    ));
+    let site = crate::site_of(&kit.bundle);
+    let plan = bind(&kit.library, &site, &of_ids(&["of-two"]));
+    let proof = |strict| prove(&kit.library, &plan, None, &kit.bundle.evidence, &[], strict);
+    let settled = proof(true);
+    let column = &settled.invariants[0];
+    assert_eq!(column.standing, Standing::Holds);
+    assert!(column.mutants_red > 0, "on {holds_on} it is proved");
+    let (unmet, none) = if standing == Standing::Red {
+        (&column.red, &column.unestablished)
+    } else {
+        (&column.unestablished, &column.red)
+    };
+    assert_eq!((unmet.len(), none.len()), (1, 0));
+    assert_eq!(unmet[0].node, "alm");
+    assert!(!unmet[0].message.is_empty() && unmet[0].message != "holds");
+    assert_eq!(settled.exit_code, ExitCode::Fails.code());
+    assert_eq!(proof(false).exit_code, ExitCode::Conforms.code());
+}
+
 #[test]
 fn a_digest_follows_the_fault_and_not_the_prediction() {
     let digest = |from: &str, to: &str| {
@@ -235,52 +357,4 @@ fn what_is_judged_together_is_taken_along_as_far_as_it_is_another() {
     );
     // What is as the reference has it is left out.
     assert!(!has("dotenv", ""));
-}
-
-/// An invariant of its own, and what `prove` thinks of it.
-fn weaknesses(invariant: &str) -> (usize, Vec<String>) {
-    let kit = Kit::with(&format!(
-        "
-invariants:
-  - id: of-a-test
-    title: made up
-    profiles: [incus]
-    severity: low
-    on: system
-    facts:
-      file: {{ file: /opt/gbo/bin/.env, as: gbuser }}
-      server: {{ unit: botserver.service }}
-    {invariant}
-    why: a test wants it
-    sources: [production-guide/troubleshooting-quick-reference]
-"
-    ));
-    let reference = Reference::new(&kit.plan, &kit.bundle.evidence);
-    let at = |bound: &runproof_suite::Bound| bound.invariant.id.value == "of-a-test";
-    let bound = kit.plan.bound.iter().find(|bound| at(bound)).unwrap();
-    let mutants = Lab::new(&kit.plan, &reference.facts).try_all(bound);
-    let green = mutants.green_on_unknown.into_iter();
-    (
-        mutants.toothless.len(),
-        green.map(|weakness| weakness.place).collect(),
-    )
-}
-
-#[rstest::rstest]
-#[case::plain("expect: file.exists && file.type == 'file'", 0, &[])]
-#[case::a_truism("expect: file.size >= 0 || file.size < 0", 1, &[])]
-#[case::one_of_two_is_a_truism("expect: [file.exists, file.size >= 0 || file.size < 0]", 1, &[])]
-#[case::the_profile_decides("expect: profile.env_file != '' || file.exists", 1, &["every fact at once"])]
-#[case::the_profile_decides_a_part("expect: [file.exists, profile.env_file != '' || file.exists]", 0, &[])]
-#[case::either_of_two("expect: file.exists || server.active_state == 'active'", 1, &[])]
-fn a_weak_invariant_is_found(
-    #[case] invariant: &str,
-    #[case] toothless: usize,
-    #[case] green: &[&str],
-) {
-    let (bites, open) = weaknesses(invariant);
-    assert_eq!(
-        (bites, open.iter().map(String::as_str).collect::<Vec<_>>()),
-        (toothless, green.to_vec())
-    );
 }

@@ -48,6 +48,7 @@ pub struct Csv {
     /// The keys in the order in which they first stand, each once.
     pub keys: Observed<Vec<String>>,
     /// How many rows take effect, repeated keys counted each time.
+    #[schemars(range(min = 0))]
     pub rows: Observed<i64>,
     /// The values of the plain keys; the last row of a key counts.
     #[schemars(extend("x-keys" = "plain"))]
@@ -60,6 +61,7 @@ pub struct Csv {
     /// Whether the first row is `name,value`: the program takes such a header for a row.
     pub header: Observed<bool>,
     /// How many lines begin with `#`.
+    #[schemars(range(min = 0))]
     pub comments: Observed<i64>,
     /// Lines that are no row.
     pub malformed: Observed<Vec<Malformed>>,
@@ -74,6 +76,7 @@ pub struct Csv {
 #[serde(deny_unknown_fields)]
 pub struct Malformed {
     /// The line, counted from 1.
+    #[schemars(range(min = 1))]
     pub line: i64,
     /// What is wrong with it; never its text.
     pub why: String,

@@ -60,6 +60,7 @@ pub struct Log {
     /// The last 500 entries in the platform's format.
     pub entries: Observed<Vec<LogEntry>>,
     /// How many lines are neither a part of an entry nor JSON.
+    #[schemars(range(min = 0))]
     pub unparsed: Observed<i64>,
     /// How many entries and JSON lines there are of each level.
     pub levels: Observed<Levels>,
@@ -88,14 +89,19 @@ pub struct LogEntry {
 #[serde(deny_unknown_fields)]
 pub struct Levels {
     /// Errors.
+    #[schemars(range(min = 0))]
     pub error: i64,
     /// Warnings.
+    #[schemars(range(min = 0))]
     pub warn: i64,
     /// Information.
+    #[schemars(range(min = 0))]
     pub info: i64,
     /// For debugging.
+    #[schemars(range(min = 0))]
     pub debug: i64,
     /// Finer still.
+    #[schemars(range(min = 0))]
     pub trace: i64,
 }
 
@@ -106,6 +112,7 @@ pub struct FoundText {
     /// The text.
     pub text: String,
     /// In how many entries and other lines it stands.
+    #[schemars(range(min = 0))]
     pub count: i64,
     /// The time of the last of those that has one; absent when there is none.
     pub last_time: Observed<f64>,
@@ -116,8 +123,10 @@ pub struct FoundText {
 #[serde(deny_unknown_fields)]
 pub struct JsonLines {
     /// How many lines are a JSON object.
+    #[schemars(range(min = 0))]
     pub lines: i64,
     /// How many lines begin like one but are none.
+    #[schemars(range(min = 0))]
     pub bad: i64,
     /// The last one; absent when there is none.
     pub last: Observed<AccessLine>,

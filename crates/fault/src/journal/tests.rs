@@ -25,6 +25,7 @@ fn begin_with(id: &str, engine: Option<EngineAct>) -> Event {
             engine,
         }],
         settle: String::new(),
+        anew: Vec::new(),
     }))
 }
 

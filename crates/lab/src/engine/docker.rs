@@ -67,7 +67,7 @@ pub(super) async fn launch(engine: &Engine, launch: &Launch<'_>) -> Result<Strin
     let id = container.id().to_owned();
     std::mem::forget(container);
     if let (Some(network), Some(address)) = (launch.network, launch.address) {
-        connect(engine, network, &launch.instance, launch.role, address).await?;
+        connect(engine, network, &id, launch.role, address).await?;
     }
     Ok(id)
 }
@@ -87,11 +87,10 @@ fn said(error: &dyn std::error::Error) -> String {
     words
 }
 
-/// The containers of all labs.
-pub(super) async fn find(engine: &Engine) -> Result<Vec<Found>, Reason> {
-    let filter = json!({ "label": [LAB] }).to_string();
-    let path = format!("/containers/json?all=true&filters={}", quoted(&filter));
-    let answer = engine.request(Verb::Get, &path, None, ASK).await?;
+/// Every container.
+pub(super) async fn list(engine: &Engine) -> Result<Vec<Found>, Reason> {
+    let path = "/containers/json?all=true";
+    let answer = engine.request(Verb::Get, path, None, ASK).await?;
     let label = |one: &Value, name: &str| {
         let found = one.get("Labels").and_then(|labels| labels.get(name));
         found.and_then(Value::as_str).unwrap_or_default().to_owned()
@@ -140,6 +139,7 @@ pub(super) async fn remove(engine: &Engine, id: &str) -> Result<(), Reason> {
 pub(super) async fn make_network(
     engine: &Engine,
     lab: &LabName,
+    nonce: &str,
 ) -> Result<(String, String), LabError> {
     let name = network_name(lab);
     let seed = lab.as_str().bytes().fold(7_u32, |sum, byte| {
@@ -156,7 +156,7 @@ pub(super) async fn make_network(
         let subnet = format!("10.{second}.{third}.0/24");
         let body = json!({
             "Name": name, "Driver": "bridge", "CheckDuplicate": true,
-            "Labels": { LAB: lab.as_str() },
+            "Labels": { LAB: lab.as_str(), NONCE: nonce },
             "IPAM": { "Config": [{ "Subnet": subnet, "Gateway": format!("10.{second}.{third}.1") }] },
         });
         match engine
@@ -199,16 +199,18 @@ fn routed(routes: &str, subnet: [u8; 4]) -> bool {
     })
 }
 
-/// Removes the networks of a lab, with whatever is still connected.
-pub(super) async fn remove_networks(engine: &Engine, lab: &LabName) -> Result<(), Reason> {
-    for (id, name) in networks(engine).await? {
-        if name != lab.as_str() {
+/// Removes the networks of a lab, or those of them that carry a nonce.
+pub(super) async fn remove_networks(
+    engine: &Engine,
+    lab: &LabName,
+    nonce: Option<&str>,
+) -> Result<(), Reason> {
+    for network in networks(engine).await? {
+        if network.lab != lab.as_str() || nonce.is_some_and(|nonce| network.nonce != nonce) {
             continue;
         }
-        match engine
-            .request(Verb::Delete, &format!("/networks/{id}"), None, WORK)
-            .await
-        {
+        let path = format!("/networks/{}", network.id);
+        match engine.request(Verb::Delete, &path, None, WORK).await {
             Ok(_) => {}
             Err(reason) if reason.kind == ReasonKind::NoSuchNode => {}
             Err(reason) => return Err(reason),
@@ -222,20 +224,33 @@ pub(super) async fn labs_of_networks(engine: &Engine) -> Result<Vec<String>, Rea
     let names: BTreeSet<String> = networks(engine)
         .await?
         .into_iter()
-        .map(|(_, lab)| lab)
+        .map(|network| network.lab)
         .collect();
     Ok(names.into_iter().collect())
 }
 
-/// Id and lab of every network of a lab.
-async fn networks(engine: &Engine) -> Result<Vec<(String, String)>, Reason> {
+/// A network of a lab, by its labels.
+struct Network {
+    id: String,
+    lab: String,
+    nonce: String,
+}
+
+/// The networks of all labs.
+async fn networks(engine: &Engine) -> Result<Vec<Network>, Reason> {
     let filter = json!({ "label": [LAB] }).to_string();
     let path = format!("/networks?filters={}", quoted(&filter));
     let answer = engine.request(Verb::Get, &path, None, ASK).await?;
     let all = answer.as_array().map(Vec::as_slice).unwrap_or_default();
     Ok(all
         .iter()
-        .filter_map(|one| Some((text(one, "/Id")?, text(one, &format!("/Labels/{LAB}"))?)))
+        .filter_map(|one| {
+            Some(Network {
+                id: text(one, "/Id")?,
+                lab: text(one, &format!("/Labels/{LAB}"))?,
+                nonce: text(one, &format!("/Labels/{NONCE}")).unwrap_or_default(),
+            })
+        })
         .collect())
 }
 
@@ -243,14 +258,14 @@ async fn networks(engine: &Engine) -> Result<Vec<(String, String)>, Reason> {
 async fn connect(
     engine: &Engine,
     network: &str,
-    instance: &str,
+    container: &str,
     role: &str,
     address: &str,
 ) -> Result<(), Reason> {
-    let leave = json!({ "Container": instance, "Force": true });
+    let leave = json!({ "Container": container, "Force": true });
     let path = "/networks/none/disconnect";
     engine.request(Verb::Post, path, Some(&leave), WORK).await?;
-    let enter = json!({ "Container": instance, "EndpointConfig": {
+    let enter = json!({ "Container": container, "EndpointConfig": {
         "IPAMConfig": { "IPv4Address": address }, "Aliases": [role],
     } });
     let path = format!("/networks/{network}/connect");
@@ -263,7 +278,7 @@ async fn connect(
 /// Whether the daemon is making a container of that name, which no list shows yet: it finishes
 /// what a killed process has asked for. The name is taken from the beginning, so asking for it
 /// tells; what that makes, should the name be free, is removed at once.
-pub(super) async fn making(engine: &Engine, lab: &str, name: &str) -> bool {
+pub(super) async fn making(engine: &Engine, lab: &LabName, nonce: &str, name: &str) -> bool {
     let path = format!("/containers/{name}/json");
     if engine.request(Verb::Get, &path, None, ASK).await.is_ok() {
         return false;
@@ -272,7 +287,8 @@ pub(super) async fn making(engine: &Engine, lab: &str, name: &str) -> bool {
     let Some(image) = images.ok().and_then(|all| text(&all, "/0/Id")) else {
         return false;
     };
-    let body = json!({ "Image": image, "Cmd": ["true"], "Labels": { LAB: lab } });
+    let labels = json!({ LAB: lab.as_str(), NONCE: nonce });
+    let body = json!({ "Image": image, "Cmd": ["true"], "Labels": labels });
     let path = format!("/containers/create?name={name}");
     match engine.request(Verb::Post, &path, Some(&body), WORK).await {
         Ok(made) => {

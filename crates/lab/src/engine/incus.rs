@@ -60,31 +60,28 @@ pub(super) async fn launch(engine: &Engine, launch: &Launch<'_>) -> Result<Strin
     })
 }
 
-/// The instances of all labs.
-pub(super) async fn find(engine: &Engine) -> Result<Vec<Found>, Reason> {
+/// Every instance.
+pub(super) async fn list(engine: &Engine) -> Result<Vec<Found>, Reason> {
     let answer = get(engine, "/1.0/instances?recursion=2").await?;
     let all = answer.as_array().map(Vec::as_slice).unwrap_or_default();
     Ok(all.iter().filter_map(found).collect())
 }
 
-/// An instance of a lab, as the daemon describes it.
+/// An instance, as the daemon describes it.
 fn found(one: &Value) -> Option<Found> {
-    let label = |name: &str| {
-        let found = one.get("config")?.get(format!("user.{name}"))?;
-        found.as_str().map(str::to_owned)
-    };
+    let label = |name: &str| text(one, &format!("/config/user.{name}")).unwrap_or_default();
     Some(Found {
-        lab: label(LAB)?,
+        lab: label(LAB),
         name: text(one, "/name")?,
         id: text(one, "/config/volatile.uuid").unwrap_or_default(),
-        role: label(ROLE).unwrap_or_default(),
-        nonce: label(NONCE).unwrap_or_default(),
+        role: label(ROLE),
+        nonce: label(NONCE),
         running: text(one, "/status").as_deref() == Some("Running"),
         memory: one.pointer("/state/memory/usage").and_then(Value::as_u64),
     })
 }
 
-/// An instance of a lab with all that the daemon knows of it, once it is not at work on it any more.
+/// An instance with all that the daemon knows of it, once it is not at work on it any more.
 pub(super) async fn describe(engine: &Engine, name: &str) -> Result<Described, Reason> {
     for _ in 0..IDLE_TRIES {
         if !at_work(engine, name).await? {

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::error::LabError;
 use crate::name::LabName;
+use crate::proof::FOREIGN;
 
 /// The label that names an instance's lab, under `user.` on Incus.
 pub(crate) const LAB: &str = "runproof-lab";
@@ -70,7 +71,7 @@ pub(crate) struct Launch<'a> {
     pub machine: &'a crate::preflight::Flags,
 }
 
-/// An instance that belongs to some lab, by its labels.
+/// An instance with its labels; they are empty when it is no lab's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     pub name: String,
@@ -87,7 +88,7 @@ pub(crate) struct Found {
 /// An instance with all that its daemon knows of it.
 #[derive(Debug)]
 pub(crate) struct Described {
-    /// Who it is; none when it is no lab's.
+    /// Who it is.
     pub found: Option<Found>,
     /// What is said of it.
     pub instance: Value,
@@ -175,18 +176,30 @@ impl Place {
         made.map_err(|r| self.failed(&format!("cannot make {}", launch.instance), &r))
     }
 
+    /// Every instance, of a lab or not.
+    pub async fn list(&self) -> Result<Vec<Found>, LabError> {
+        let found = if self.is_docker() {
+            docker::list(&self.0).await
+        } else {
+            incus::list(&self.0).await
+        };
+        found.map_err(|r| self.failed("does not list its instances", &r))
+    }
+
     /// The instances of a lab, or of every lab.
     pub async fn find(&self, lab: Option<&LabName>) -> Result<Vec<Found>, LabError> {
-        let found = if self.is_docker() {
-            docker::find(&self.0).await
-        } else {
-            incus::find(&self.0).await
-        };
-        let found = found.map_err(|r| self.failed("does not list its instances", &r))?;
-        Ok(found
-            .into_iter()
-            .filter(|one| lab.is_none_or(|lab| one.lab == lab.as_str()))
-            .collect())
+        let mut found = self.list().await?;
+        found.retain(|one| match lab {
+            Some(lab) => one.lab == lab.as_str(),
+            None => !one.lab.is_empty(),
+        });
+        Ok(found)
+    }
+
+    /// By which of the two an instance is reached: a container's id cannot be taken by another one,
+    /// a name can. Incus reaches by name only.
+    pub fn reached<'a>(&self, instance: &'a str, id: &'a str) -> &'a str {
+        if self.is_docker() { id } else { instance }
     }
 
     /// Removes an instance, running or half made; one that is gone already is removed.
@@ -199,29 +212,38 @@ impl Place {
         removed.map_err(|r| self.failed(&format!("cannot remove {}", found.name), &r))
     }
 
-    /// Whether the daemon is still at work on an instance of that name that is not listed yet.
-    pub async fn making(&self, lab: &LabName, name: &str) -> bool {
+    /// Whether the daemon is still at work on an instance of that name that is not listed yet. What
+    /// has to be made to find that out carries the lab's labels.
+    pub async fn making(&self, lab: &LabName, nonce: &str, name: &str) -> bool {
         if self.is_docker() {
-            docker::making(&self.0, lab.as_str(), name).await
+            docker::making(&self.0, lab, nonce, name).await
         } else {
             incus::making(&self.0, name).await
         }
     }
 
     /// Makes the lab's network where it has one of its own; its name and its subnet.
-    pub async fn make_network(&self, lab: &LabName) -> Result<Option<(String, String)>, LabError> {
+    pub async fn make_network(
+        &self,
+        lab: &LabName,
+        nonce: &str,
+    ) -> Result<Option<(String, String)>, LabError> {
         if !self.is_docker() {
             return Ok(None);
         }
-        docker::make_network(&self.0, lab).await.map(Some)
+        docker::make_network(&self.0, lab, nonce).await.map(Some)
     }
 
-    /// Removes the networks of a lab.
-    pub async fn remove_networks(&self, lab: &LabName) -> Result<(), LabError> {
+    /// Removes the networks of a lab, or those of them that carry a nonce.
+    pub async fn remove_networks(
+        &self,
+        lab: &LabName,
+        nonce: Option<&str>,
+    ) -> Result<(), LabError> {
         if !self.is_docker() {
             return Ok(());
         }
-        docker::remove_networks(&self.0, lab)
+        docker::remove_networks(&self.0, lab, nonce)
             .await
             .map_err(|r| self.failed("cannot remove the lab's network", &r))
     }
@@ -279,10 +301,13 @@ impl Place {
         time: Duration,
     ) -> Result<(), Reason> {
         let said = self.0.exec(instance, words, bytes, CAP, time).await?;
-        if said.code == 0 {
-            Ok(())
-        } else {
-            Err(Reason::new(ReasonKind::Failed, said.error))
+        match said.code {
+            0 => Ok(()),
+            FOREIGN => Err(Reason::new(
+                ReasonKind::Failed,
+                "it does not carry the lab's nonce",
+            )),
+            _ => Err(Reason::new(ReasonKind::Failed, said.error)),
         }
     }
 

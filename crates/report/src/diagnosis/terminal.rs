@@ -1,7 +1,7 @@
 //! `diagnose --format terminal`: the likeliest cause first, each with its documented fix.
 
 use runproof_model::Diagnosis;
-use runproof_model::diagnosis::{Candidate, RedMark};
+use runproof_model::diagnosis::{Candidate, CandidateScenario, RedMark};
 
 use crate::clean;
 use crate::paint::{Paint, Role};
@@ -67,12 +67,26 @@ pub fn render(diagnosis: &Diagnosis, style: &Style) -> String {
             Role::Error,
             "nothing is known to be red, but not all could be established",
         )
+    } else if nothing && diagnosis.judged == 0 {
+        (Role::Error, "nothing was judged, so nothing is known")
+    } else if nothing && diagnosis.waived > 0 {
+        (
+            Role::Plain,
+            "nothing is red but what is waived, and that is not looked at",
+        )
     } else if nothing {
         (Role::Pass, "nothing is red: there is nothing to diagnose")
-    } else if diagnosis.candidates.is_empty() {
-        (Role::Fail, "no documented scenario fits what is red")
     } else {
-        (Role::Plain, "try the first fix, then check again")
+        match diagnosis.candidates.first() {
+            None => (Role::Fail, "no documented scenario fits what is red"),
+            Some(first) if first.scenarios.iter().any(CandidateScenario::has_fix) => {
+                (Role::Plain, "try the first fix, then check again")
+            }
+            Some(_) => (
+                Role::Plain,
+                "the likeliest cause has no documented commands to run as they stand: read its source",
+            ),
+        }
     };
     page.line(0, role, &format!("{last} - exit {}", diagnosis.exit_code));
     page.finish()
@@ -130,32 +144,46 @@ fn one(page: &mut Page, number: usize, candidate: &Candidate) {
             1 => String::new(),
             _ => format!(" of {}", clean::line(&scenario.id, 120)),
         };
-        if scenario.fix.is_empty() {
-            let none = scenario.no_fix.as_deref().unwrap_or("none is documented");
-            page.field(
-                3,
-                "fix",
-                Role::Plain,
-                &format!("none{of}: {}", clean::line(none, 300)),
-            );
-        } else {
-            let on = scenario
-                .fix_on
-                .as_deref()
-                .map_or_else(String::new, |on| format!(", on {}", clean::line(on, 80)));
-            page.field(3, "fix", Role::Plain, &format!("documented{of}{on}:"));
-            for line in scenario
-                .fix
-                .iter()
-                .flat_map(|text| clean::lines(text, 4000))
-            {
-                page.verbatim(5, &line);
-            }
-        }
+        fix(page, scenario, &of);
         let sources: Vec<String> = scenario.sources.iter().map(|one| source(one)).collect();
         if !sources.is_empty() {
             page.field(3, "source", Role::Dim, &sources.join("; "));
         }
+    }
+}
+
+/// The documented commands; as comments those that nobody should run as they stand.
+fn fix(page: &mut Page, scenario: &CandidateScenario, of: &str) {
+    let on = scenario
+        .fix_on
+        .as_deref()
+        .map_or_else(String::new, |on| format!(", on {}", clean::line(on, 80)));
+    let why = |text: &String| clean::line(text, 300);
+    let defect = scenario
+        .document_defect
+        .as_ref()
+        .map_or_else(String::new, |text| {
+            format!("; known not to mend: {}", why(text))
+        });
+    let (head, lines) = match (&scenario.lab_fix, scenario.fix.is_empty()) {
+        (Some(lab), _) => {
+            let why = why(&lab.why);
+            let head = format!("documented{of}{on}, as an example of a lab ({why}){defect}:");
+            (head, &lab.run)
+        }
+        (None, false) => (format!("documented{of}{on}{defect}:"), &scenario.fix),
+        (None, true) => {
+            let none = scenario.no_fix.as_deref().unwrap_or("none is documented");
+            (
+                format!("none{of}: {}", clean::line(none, 300)),
+                &scenario.fix,
+            )
+        }
+    };
+    page.field(3, "fix", Role::Plain, &head);
+    let mark = if scenario.has_fix() { "" } else { "# " };
+    for line in lines.iter().flat_map(|text| clean::lines(text, 4000)) {
+        page.verbatim(5, &format!("{mark}{line}"));
     }
 }
 
@@ -173,7 +201,7 @@ fn marks(marks: &[RedMark]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use runproof_model::diagnosis::{CandidateScenario, FORMAT, FurtherCheck};
+    use runproof_model::diagnosis::{FORMAT, FurtherCheck, LabFix};
 
     fn mark(id: &str, node: &str) -> RedMark {
         RedMark {
@@ -189,6 +217,8 @@ mod tests {
             recorded: no_fix.is_none(),
             standin: id == "sealed",
             fix: fix.iter().map(|line| (*line).to_owned()).collect(),
+            document_defect: None,
+            lab_fix: None,
             fix_on: Some("vault".to_owned()),
             no_fix: no_fix.map(str::to_owned),
             sources: vec!["infra-ops/vault-troubleshooting".to_owned()],
@@ -203,6 +233,8 @@ mod tests {
             exit_code: 0,
             red: vec![mark("a", "vault"), mark("b", "system"), mark("c", "proxy")],
             errors: 2,
+            judged: 40,
+            waived: 0,
             candidates: vec![
                 Candidate {
                     scenarios: vec![
@@ -261,6 +293,19 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_should_run_as_it_stands_is_a_comment_and_the_end_does_not_ask_for_it() {
+        let mut diagnosis = diagnosis();
+        let known = &mut diagnosis.candidates[0].scenarios;
+        known[0].document_defect = Some("the seal has\nanother key".to_owned());
+        known[1].no_fix = None;
+        known[1].lab_fix = Some(LabFix {
+            run: vec!["mc cp /tmp/config.csv local/demo.gbai/".to_owned()],
+            why: "its bot is the lab's".to_owned(),
+        });
+        insta::assert_snapshot!(render(&diagnosis, &Style::default()));
+    }
+
+    #[test]
     fn a_name_that_is_no_word_stands_in_no_command() {
         assert_eq!(site_word("prod"), "prod");
         assert_eq!(site_word("a b; reboot"), "SITE");
@@ -280,6 +325,14 @@ mod tests {
             "what nobody could look at is not green: {text}"
         );
         nothing.errors = 0;
+        nothing.waived = 1;
+        let text = render(&nothing, &Style::default());
+        assert!(text.contains("nothing is red but what is waived"), "{text}");
+        nothing.waived = 0;
+        nothing.judged = 0;
+        let text = render(&nothing, &Style::default());
+        assert!(text.contains("nothing was judged"), "{text}");
+        nothing.judged = 40;
         let text = render(&nothing, &Style::default());
         assert!(
             text.ends_with("nothing is red: there is nothing to diagnose - exit 3\n"),

@@ -3,7 +3,8 @@
 use runproof_model::proof::{InvariantColumn, MatrixCell, ScenarioRow, ScenarioState, Standing};
 use runproof_model::{Outcome, Proof};
 
-use super::weak::{cell, exit_meaning, lists, percent, why};
+use super::ending::exit_meaning;
+use super::weak::{cell, lists, percent, why};
 use crate::html::{exit, facts, page, text};
 
 const STYLE: &str = "\
@@ -29,7 +30,11 @@ pub fn render(proof: &Proof) -> String {
             list.title,
             list.entries.len()
         ));
-        out.push_str(&format!("<p>{}</p>\n<ul>\n", text(list.advice, 400)));
+        out.push_str(&format!("<p>{}</p>\n", text(list.advice, 400)));
+        if let Some(command) = list.command {
+            out.push_str(&format!("<p><code>{}</code></p>\n", text(command, 120)));
+        }
+        out.push_str("<ul>\n");
         for (name, said) in &list.entries {
             let (name, said) = (text(name, 120), text(said, 1200));
             out.push_str(&format!("<li><b>{name}</b> <code>{said}</code></li>\n"));
@@ -47,11 +52,23 @@ fn summary(out: &mut String, proof: &Proof) {
         ("precision", percent(proof.precision)),
         ("scenarios replayed", counts.recorded.to_string()),
         ("unproven", counts.unproven.to_string()),
+        (
+            "recorded for another profile",
+            counts.other_profile.to_string(),
+        ),
         ("stale", counts.stale.to_string()),
         ("missed", counts.missed.to_string()),
         ("collateral", counts.collateral.to_string()),
         ("errors", counts.error.to_string()),
         ("invariants that hold", counts.invariants.to_string()),
+        (
+            "of those, caught by no scenario",
+            counts.uncaught.to_string(),
+        ),
+        (
+            "of those, caught on stand-ins only",
+            counts.standin_only.to_string(),
+        ),
         (
             "defects of the documents, left out",
             counts.defects.to_string(),
@@ -60,7 +77,11 @@ fn summary(out: &mut String, proof: &Proof) {
             "that do not apply here, left out",
             counts.skipped.to_string(),
         ),
-        ("red on the reference, left out", counts.red.to_string()),
+        ("red on the reference", counts.red.to_string()),
+        (
+            "not established on the reference",
+            counts.unestablished.to_string(),
+        ),
         ("mutants", counts.mutants.to_string()),
         (
             "mutants that turned something red",
@@ -68,7 +89,7 @@ fn summary(out: &mut String, proof: &Proof) {
         ),
         ("toothless", counts.toothless.to_string()),
         ("green on unknown", counts.green_on_unknown.to_string()),
-        ("exit code", exit(proof.exit_code, exit_meaning(proof))),
+        ("exit code", exit(proof.exit_code, &exit_meaning(proof))),
     ];
     out.push_str(&facts(rows));
 }
@@ -216,6 +237,13 @@ mod tests {
             !html.contains("<script"),
             "no script is needed, and none comes in"
         );
+    }
+
+    #[test]
+    fn who_is_caught_by_no_scenario_is_named() {
+        let html = render(&sample::proof());
+        assert!(html.contains("<h2>Caught by no scenario (5)</h2>"));
+        assert!(html.contains("<li><b>botui-url</b> <code>the title of botui-url</code></li>"));
     }
 
     proptest! {

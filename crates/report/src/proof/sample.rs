@@ -1,7 +1,7 @@
 //! A made-up proof with every cell and every weakness, hostile text included.
 
 use runproof_model::proof::{
-    FORMAT, InvariantColumn, MatrixCell, ProofCounts, ScenarioRow, ScenarioState, Standing,
+    FORMAT, InvariantColumn, MatrixCell, ProofCounts, ScenarioRow, ScenarioState, Standing, Unmet,
     Weakness,
 };
 use runproof_model::{Outcome, Proof};
@@ -39,6 +39,8 @@ fn column(id: &str, standing: Standing) -> InvariantColumn {
         suite: id.split('-').next().unwrap_or_default().to_owned(),
         title: format!("the title of {id}"),
         standing,
+        red: Vec::new(),
+        unestablished: Vec::new(),
         caught_by: Vec::new(),
         standin: false,
         mutants: if holds { 40 } else { 0 },
@@ -53,6 +55,7 @@ fn empty() -> Proof {
         format: FORMAT.to_owned(),
         site: "reference".to_owned(),
         profile: "incus".to_owned(),
+        strict: false,
         exit_code: 0,
         recall: None,
         precision: None,
@@ -132,6 +135,12 @@ pub(super) fn proof() -> Proof {
             Some("changed since: the scenario"),
             Vec::new(),
         ),
+        row(
+            "of-the-lxd-guide",
+            ScenarioState::OtherProfile,
+            Some("recorded for the profile lxd"),
+            Vec::new(),
+        ),
     ];
     proof.invariants = [
         "botui-port",
@@ -147,8 +156,25 @@ pub(super) fn proof() -> Proof {
         column("fw-impossible", Standing::Defect),
         column("meet-listens", Standing::Skipped),
         column("net-red", Standing::Red),
+        column("net-unseen", Standing::Unestablished),
     ])
     .collect();
+    let unmet = |node: &str, message: &str| Unmet {
+        node: node.to_owned(),
+        message: message.to_owned(),
+    };
+    for one in &mut proof.invariants {
+        match one.id.as_str() {
+            "net-red" => one.red.push(unmet("system", "nat.rules is []")),
+            "net-unseen" => {
+                let timeout = "timed out \u{1b}[2J<i>";
+                one.unestablished.push(unmet("system [demo]", timeout));
+            }
+            // On one node it holds, on another it does not.
+            "caddy-tls" => one.red.push(unmet("drive", "tls.verified is false")),
+            _ => {}
+        }
+    }
     if let Some(vault) = proof
         .invariants
         .iter_mut()

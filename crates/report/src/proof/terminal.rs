@@ -3,7 +3,8 @@
 use runproof_model::proof::{ScenarioRow, ScenarioState};
 use runproof_model::{Outcome, Proof};
 
-use super::weak::{cell, exit_meaning, is_wrong, lists, percent};
+use super::ending::exit_meaning;
+use super::weak::{cell, is_wrong, lists, percent};
 use crate::clean;
 use crate::paint::{Paint, Role, role_of};
 use crate::terminal::Style;
@@ -21,15 +22,29 @@ pub fn render(proof: &Proof, style: &Style) -> String {
         page.blank();
         let title = format!("{} ({})", list.title, list.entries.len());
         page.line(0, Role::Strong, &title);
-        for (name, text) in &list.entries {
-            let text = if text.is_empty() {
-                name.clone()
+        if list.long && !page.verbose {
+            let first = list.entries.first().map_or("", |(_, said)| said.as_str());
+            // A reason that all have is no reason to read them all.
+            let words = if list.entries.iter().all(|(_, said)| said == first) {
+                format!("{first}; -v names them")
             } else {
-                format!("{name}: {text}")
+                "-v names them".to_owned()
             };
-            page.line(2, Role::Plain, &text);
+            page.line(2, Role::Dim, &words);
+        } else {
+            for (name, text) in &list.entries {
+                let text = if text.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{name}: {text}")
+                };
+                page.line(2, Role::Plain, &text);
+            }
         }
         page.field(2, "do", Role::Plain, list.advice);
+        if let Some(command) = list.command {
+            page.verbatim(12, command);
+        }
     }
     sum(&mut page, proof);
     page.finish()
@@ -87,15 +102,23 @@ fn matrix(page: &mut Page, proof: &Proof) {
 fn sum(page: &mut Page, proof: &Proof) {
     let counts = &proof.counts;
     page.blank();
+    let caught = format!(
+        "invariants: {} caught by a scenario, {} of them on stand-ins only; {} by none; on the reference {} red, {} not established",
+        counts.invariants.saturating_sub(counts.uncaught),
+        counts.standin_only,
+        counts.uncaught,
+        counts.red,
+        counts.unestablished,
+    );
+    page.line(0, Role::Dim, &caught);
     let left_out = format!(
-        "left out: {}, {} not apply here, {} red on the reference",
+        "left out: {}, {} not apply here",
         count(
             counts.defects,
             "defect of the documents",
             "defects of the documents"
         ),
         count(counts.skipped, "that does", "that do"),
-        counts.red,
     );
     page.line(0, Role::Dim, &left_out);
     let mutants = format!(
@@ -156,6 +179,38 @@ mod tests {
         let text = render(&sample::unproven(), &Style::default());
         assert!(text.contains("Unproven (1)"), "{text}");
         assert!(text.ends_with("replayed\n"), "{text}");
+    }
+
+    #[test]
+    fn a_strict_proof_says_that_it_is_why_it_fails() {
+        let text = render(&sample::unproven().settle(true), &Style::default());
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let last = words.join(" ");
+        assert!(last.ends_with("exit 1: by --strict: 1 unproven"), "{text}");
+    }
+
+    #[test]
+    fn who_is_caught_by_no_scenario_is_named_when_asked() {
+        let named = |verbose: bool| {
+            let style = Style {
+                verbose,
+                ..Style::default()
+            };
+            let text = render(&sample::proof(), &style);
+            assert!(text.contains("Caught by no scenario (5)"), "{text}");
+            text.contains("botui-url: the title of botui-url")
+        };
+        assert!(named(true) && !named(false));
+    }
+
+    #[test]
+    fn a_command_stands_on_one_line() {
+        let style = Style {
+            width: 40,
+            ..Style::default()
+        };
+        let text = render(&sample::proof(), &style);
+        assert!(text.lines().any(|line| line.trim() == crate::proof::RECORD));
     }
 
     #[test]

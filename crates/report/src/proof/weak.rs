@@ -1,14 +1,21 @@
 //! What is wrong with a proof, and what to do about it: the same words in every format.
 
-use runproof_model::proof::{InvariantColumn, MatrixCell, ScenarioRow, ScenarioState, Weakness};
+use runproof_model::proof::{
+    InvariantColumn, MatrixCell, ScenarioRow, ScenarioState, Unmet, Weakness,
+};
 use runproof_model::{Outcome, Proof};
 
+use super::RECORD;
 use crate::clean;
 
 /// A list of what is not proved.
 pub(super) struct List {
     pub(super) title: &'static str,
     pub(super) advice: &'static str,
+    /// What the advice is about, as it is typed.
+    pub(super) command: Option<&'static str>,
+    /// Whether it is long without being wrong: nobody reads it who did not ask.
+    pub(super) long: bool,
     /// Name, and what is to be said of it.
     pub(super) entries: Vec<(String, String)>,
 }
@@ -20,33 +27,82 @@ pub(super) fn lists(proof: &Proof) -> Vec<List> {
         rows.map(|row| (clean::line(&row.id, 120), why(row)))
             .collect()
     };
-    let weak = |of: fn(&InvariantColumn) -> &[Weakness]| {
+    let columns = |said: fn(&InvariantColumn) -> Vec<String>| {
         let columns = proof.invariants.iter();
-        let entries = columns.flat_map(|one| of(one).iter().map(move |weak| (one, weak)));
+        let entries = columns.flat_map(|one| said(one).into_iter().map(move |said| (one, said)));
         entries
-            .map(|(one, weak)| (clean::line(&one.id, 120), weakness(weak)))
+            .map(|(one, said)| (clean::line(&one.id, 120), said))
             .collect()
+    };
+    let list = |title, advice, entries| List {
+        title,
+        advice,
+        command: None,
+        long: false,
+        entries,
     };
     let all = [
         List {
-            title: "Stale",
-            advice: "record it again on the lab that the reference is of: runproof drill ID --record",
-            entries: rows(ScenarioState::Stale),
+            command: Some(RECORD),
+            ..list(
+                "Stale",
+                "record it again, on the lab that the reference is of and with the bundle of the reference as FILE; where that lab is gone, `ci/campaign --record` makes both anew",
+                rows(ScenarioState::Stale),
+            )
         },
         List {
-            title: "Toothless",
-            advice: "no other value of anything it reads turns it red: make the expectation narrower, or remove it",
-            entries: weak(|one| &one.toothless),
+            long: true,
+            ..list(
+                "Recorded for another profile",
+                "they are not old, but say nothing of this reading: leave --profile away to replay them",
+                rows(ScenarioState::OtherProfile),
+            )
+        },
+        list(
+            "Red on the reference",
+            "what is red already cannot be seen to turn red: mend it, or record the reference anew from a lab where it holds",
+            columns(|one| one.red.iter().map(unmet).collect()),
+        ),
+        list(
+            "Not established on the reference",
+            "what nobody saw hold cannot be seen to turn red: record the reference anew, from a lab that can be asked",
+            columns(|one| one.unestablished.iter().map(unmet).collect()),
+        ),
+        list(
+            "Toothless",
+            "no other value of anything it reads turns it red: make the expectation narrower, or remove it",
+            columns(|one| one.toothless.iter().map(weakness).collect()),
+        ),
+        list(
+            "Green on unknown",
+            "it holds where nobody could look: ask for the field without a way round it, or say by `when` where it does not apply",
+            columns(|one| one.green_on_unknown.iter().map(weakness).collect()),
+        ),
+        List {
+            command: Some(RECORD),
+            ..list(
+                "Unproven",
+                "nobody has seen it caught: record it, on the lab that the reference is of and with the bundle of the reference as FILE; where that lab is gone, `ci/campaign --record` makes both anew",
+                rows(ScenarioState::Unproven),
+            )
         },
         List {
-            title: "Green on unknown",
-            advice: "it holds where nobody could look: ask for the field without a way round it, or say by `when` where it does not apply",
-            entries: weak(|one| &one.green_on_unknown),
-        },
-        List {
-            title: "Unproven",
-            advice: "nobody has seen it caught: runproof drill ID --record",
-            entries: rows(ScenarioState::Unproven),
+            long: true,
+            ..list(
+                "Caught by no scenario",
+                "only mutants show that it can turn red: write a scenario that breaks it, and record that",
+                // Where none was replayed that goes without saying.
+                if proof.counts.recorded == 0 {
+                    Vec::new()
+                } else {
+                    columns(|one| {
+                        one.is_uncaught()
+                            .then(|| clean::line(&one.title, 300))
+                            .into_iter()
+                            .collect()
+                    })
+                },
+            )
         },
     ];
     all.into_iter()
@@ -61,7 +117,8 @@ pub(super) fn why(row: &ScenarioRow) -> String {
         .map_or_else(String::new, |why| clean::line(why, 300))
 }
 
-fn weakness(weak: &Weakness) -> String {
+/// A way in which a broken site could stay green, in words.
+pub(super) fn weakness(weak: &Weakness) -> String {
     let node = clean::line(&weak.node, 120);
     let mut text = format!("on {node}");
     for part in [&weak.place, &weak.expect] {
@@ -71,6 +128,15 @@ fn weakness(weak: &Weakness) -> String {
         }
     }
     text
+}
+
+/// Where an invariant does not hold on the reference, in words.
+pub(super) fn unmet(unmet: &Unmet) -> String {
+    let (node, message) = (
+        clean::line(&unmet.node, 120),
+        clean::line(&unmet.message, 400),
+    );
+    format!("on {node}: {message}")
 }
 
 /// Whether a cell is one that should not be.
@@ -97,20 +163,6 @@ pub(super) fn percent(part: Option<f64>) -> String {
         Some(part) if part < 1.0 => format!("{:.1} %", (part * 1000.0).floor() / 10.0),
         Some(_) => "100 %".to_owned(),
         None => "-".to_owned(),
-    }
-}
-
-/// What the exit code of a proof means, in a few words.
-pub(super) fn exit_meaning(proof: &Proof) -> &'static str {
-    match proof.exit_code {
-        0 if proof.counts.recorded == 0 => "every invariant has teeth; no scenario was replayed",
-        0 if proof.counts.unproven > 0 => {
-            "what was replayed is proved; unproven is what nobody recorded"
-        }
-        0 => "every check is proved",
-        1 => "a check is not worth what it says",
-        3 => "nothing was checked",
-        _ => "not a code of a proof",
     }
 }
 

@@ -188,7 +188,7 @@ impl<'a> Checker<'a> {
                 );
                 Type::Any
             }
-            Type::Null | Type::Bool | Type::Int | Type::Float | Type::String => {
+            Type::Null | Type::Bool | Type::Int(_) | Type::Float | Type::String => {
                 let message = format!("{base} has no field {name}");
                 let called = func::find(name).map(|doc| format!("write {}", doc.signature));
                 self.error(span, message, called);
@@ -204,7 +204,7 @@ impl<'a> Checker<'a> {
         match &base {
             Type::Any => Type::Any,
             Type::List(element) => {
-                if !matches!(key, Type::Any | Type::Int) {
+                if !matches!(key, Type::Any | Type::Int(_)) {
                     self.error(
                         index.span,
                         format!("a list is indexed by an int, this is {key}"),
@@ -234,7 +234,7 @@ impl<'a> Checker<'a> {
                     (_, None) => Type::Any,
                 }
             }
-            Type::Null | Type::Bool | Type::Int | Type::Float | Type::String => {
+            Type::Null | Type::Bool | Type::Int(_) | Type::Float | Type::String => {
                 self.error(of.span, format!("{base} cannot be indexed"), None);
                 Type::Any
             }
@@ -273,8 +273,8 @@ impl<'a> Checker<'a> {
     fn math(&mut self, op: Math, two: &[Node; 2], span: Span) -> Type {
         let (left, right) = (self.infer(&two[0]), self.infer(&two[1]));
         match (op, &left, &right) {
-            (_, Type::Int, Type::Int) => Type::Int,
-            (_, Type::Int | Type::Float, Type::Int | Type::Float) => Type::Float,
+            (_, Type::Int(_), Type::Int(_)) => Type::INT,
+            (_, Type::Int(_) | Type::Float, Type::Int(_) | Type::Float) => Type::Float,
             (Math::Add, Type::String, Type::String) => Type::String,
             (Math::Add, Type::List(_), Type::List(_)) => left.join(&right),
             (Math::Add, Type::Any, Type::String | Type::List(_)) => right,
@@ -330,7 +330,7 @@ impl<'a> Checker<'a> {
                     help,
                 );
             }
-            Type::Null | Type::Bool | Type::Int | Type::Float => {
+            Type::Null | Type::Bool | Type::Int(_) | Type::Float => {
                 self.error(
                     b.span,
                     format!("in searches a list or map, this is {stack}"),
@@ -348,7 +348,12 @@ impl<'a> Checker<'a> {
             Type::List(of) => (**of).clone(),
             Type::Map(_) => Type::String,
             Type::Object(object) if object.map => Type::String,
-            Type::Object(_) | Type::Null | Type::Bool | Type::Int | Type::Float | Type::String => {
+            Type::Object(_)
+            | Type::Null
+            | Type::Bool
+            | Type::Int(_)
+            | Type::Float
+            | Type::String => {
                 self.error(
                     parts.range.span,
                     format!("a loop goes through a list or map, this is {range}"),
@@ -396,7 +401,7 @@ impl<'a> Checker<'a> {
         let first = types.first().cloned().unwrap_or(Type::Any);
         match row.gives {
             Give::Bool => Type::Bool,
-            Give::Int => Type::Int,
+            Give::Int => Type::INT,
             Give::Float => Type::Float,
             Give::Str => Type::String,
             Give::Strings => Type::list(Type::String),
@@ -406,7 +411,7 @@ impl<'a> Checker<'a> {
                 Type::Any
                 | Type::Null
                 | Type::Bool
-                | Type::Int
+                | Type::Int(_)
                 | Type::Float
                 | Type::String
                 | Type::Map(_)
@@ -489,7 +494,7 @@ fn of_const(val: &Val) -> Type {
     match val {
         Val::Null => Type::Null,
         Val::Bool(_) => Type::Bool,
-        Val::Int(_) => Type::Int,
+        Val::Int(_) => Type::INT,
         Val::Float(_) => Type::Float,
         Val::Str(_) => Type::String,
         Val::List(items) => {
@@ -512,8 +517,8 @@ fn mend(a: &Type, b: &Type) -> Option<String> {
 fn fits(want: Want, of: &Type) -> bool {
     match (want, of) {
         (_, Type::Any) => true,
-        (Want::Scalar, Type::Bool | Type::Int | Type::Float | Type::String) => true,
-        (Want::Number, Type::Int | Type::Float) => true,
+        (Want::Scalar, Type::Bool | Type::Int(_) | Type::Float | Type::String) => true,
+        (Want::Number, Type::Int(_) | Type::Float) => true,
         (Want::Str | Want::Sized, Type::String) => true,
         (Want::List | Want::Sized, Type::List(_)) => true,
         (Want::Sized, Type::Map(_)) => true,
@@ -538,7 +543,7 @@ fn plural(of: &Type) -> &'static str {
         Type::Any => "anything",
         Type::Null => "nulls",
         Type::Bool => "bools",
-        Type::Int => "ints",
+        Type::Int(_) => "ints",
         Type::Float => "floats",
         Type::String => "strings",
         Type::List(_) => "lists",

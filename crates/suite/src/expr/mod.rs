@@ -42,7 +42,7 @@ use runproof_model::Verdict;
 
 pub use check::Scope;
 pub use func::{FUNCTIONS, FunctionDoc};
-pub use types::{ObjectType, Type};
+pub use types::{ObjectType, Range, Type};
 pub use val::Val;
 
 /// A compiled expression.

@@ -22,7 +22,7 @@ pub enum Type {
     /// True or false.
     Bool,
     /// A whole number.
-    Int,
+    Int(Range),
     /// A number.
     Float,
     /// Text.
@@ -33,6 +33,40 @@ pub enum Type {
     Map(Arc<Type>),
     /// A fact, or a map whose keys are known.
     Object(Arc<ObjectType>),
+}
+
+/// Which whole numbers there can be; both ends are within, and what has none is open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Range {
+    /// None is less.
+    pub least: Option<i64>,
+    /// None is more.
+    pub most: Option<i64>,
+}
+
+impl Range {
+    /// Whether a number can be.
+    pub fn holds(self, number: i64) -> bool {
+        self.least.is_none_or(|least| number >= least)
+            && self.most.is_none_or(|most| number <= most)
+    }
+
+    /// The range of what is in either.
+    fn join(self, other: Self) -> Self {
+        Self {
+            least: self.least.zip(other.least).map(|(a, b)| a.min(b)),
+            most: self.most.zip(other.most).map(|(a, b)| a.max(b)),
+        }
+    }
+
+    /// What a schema says; an end that no `i64` can be is none.
+    fn of_schema(schema: &Value) -> Self {
+        let end = |name: &str| schema.get(name).and_then(Value::as_i64);
+        Self {
+            least: end("minimum"),
+            most: end("maximum"),
+        }
+    }
 }
 
 /// A type with named fields.
@@ -52,7 +86,7 @@ impl fmt::Display for Type {
             Self::Any => f.write_str("anything"),
             Self::Null => f.write_str("null"),
             Self::Bool => f.write_str("a bool"),
-            Self::Int => f.write_str("an int"),
+            Self::Int(_) => f.write_str("an int"),
             Self::Float => f.write_str("a float"),
             Self::String => f.write_str("a string"),
             Self::List(_) => f.write_str("a list"),
@@ -65,6 +99,12 @@ impl fmt::Display for Type {
 }
 
 impl Type {
+    /// Any whole number.
+    pub const INT: Self = Self::Int(Range {
+        least: None,
+        most: None,
+    });
+
     /// A list of that type.
     pub fn list(of: Self) -> Self {
         Self::List(Arc::new(of))
@@ -103,7 +143,8 @@ impl Type {
     pub fn join(&self, other: &Self) -> Self {
         match (self, other) {
             (a, b) if a == b => a.clone(),
-            (Self::Int, Self::Float) | (Self::Float, Self::Int) => Self::Float,
+            (Self::Int(a), Self::Int(b)) => Self::Int(a.join(*b)),
+            (Self::Int(_), Self::Float) | (Self::Float, Self::Int(_)) => Self::Float,
             (Self::List(a), Self::List(b)) => Self::list(a.join(b)),
             _ => Self::Any,
         }
@@ -113,7 +154,7 @@ impl Type {
     pub fn comparable(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Any | Self::Null, _) | (_, Self::Any | Self::Null) => true,
-            (Self::Int | Self::Float, Self::Int | Self::Float)
+            (Self::Int(_) | Self::Float, Self::Int(_) | Self::Float)
             | (Self::Bool, Self::Bool)
             | (Self::String, Self::String)
             | (Self::Map(_) | Self::Object(_), Self::Map(_) | Self::Object(_)) => true,
@@ -124,7 +165,7 @@ impl Type {
 
     /// Whether it is, or may be, a number.
     pub(super) fn is_number(&self) -> bool {
-        matches!(self, Self::Any | Self::Int | Self::Float)
+        matches!(self, Self::Any | Self::Int(_) | Self::Float)
     }
 }
 
@@ -136,7 +177,7 @@ fn of_value(value: &Value, depth: usize) -> Type {
         Value::Null => Type::Null,
         Value::Bool(_) => Type::Bool,
         Value::Number(number) if number.is_f64() => Type::Float,
-        Value::Number(_) => Type::Int,
+        Value::Number(_) => Type::INT,
         Value::String(_) => Type::String,
         Value::Array(items) => {
             let of = items
@@ -211,7 +252,7 @@ impl<'a> Reader<'a> {
         };
         match names.as_slice() {
             ["boolean"] => Type::Bool,
-            ["integer"] => Type::Int,
+            ["integer"] => Type::Int(Range::of_schema(schema)),
             ["number"] => Type::Float,
             ["string"] => Type::String,
             ["null"] | [] if schema.get("type").is_some() => Type::Null,
@@ -289,9 +330,31 @@ mod tests {
         };
         assert_eq!(file.fields["exists"], Type::Bool);
         assert_eq!(file.fields["mode"], Type::String);
-        assert_eq!(file.fields["mtime"], Type::Int);
+        assert_eq!(file.fields["mtime"], Type::INT, "before 1970 too");
+        let natural = Range {
+            least: Some(0),
+            most: None,
+        };
+        assert_eq!(file.fields["size"], Type::Int(natural));
         assert_eq!(file.fields["lines"], Type::list(Type::String));
         assert_eq!(file.fields["digest"], Type::String);
+    }
+
+    #[test]
+    fn of_two_ranges_the_wider_end_counts_on_each_side() {
+        let of = |least, most| Type::Int(Range { least, most });
+        let port = of(Some(0), Some(65_535));
+        assert_eq!(
+            port.join(&of(Some(-1), Some(9))),
+            of(Some(-1), Some(65_535))
+        );
+        assert_eq!(port.join(&of(Some(1), None)), of(Some(0), None));
+        assert_eq!(port.join(&Type::INT), Type::INT);
+        let within = [-1, 0, 65_535, 65_536].map(|number| {
+            let Type::Int(range) = port else { panic!() };
+            range.holds(number)
+        });
+        assert_eq!(within, [false, true, true, false]);
     }
 
     #[test]

@@ -92,6 +92,23 @@ impl<'a> Lint<'a> {
         for id in scenario.turns_red.iter().chain(&scenario.cascades) {
             self.known_id(file, id, id.place);
         }
+        for id in &scenario.turns_red {
+            let cannot_hold = self
+                .library
+                .invariant(id)
+                .is_some_and(|(_, invariant)| invariant.document_defect.is_some());
+            if cannot_hold {
+                self.say(
+                    file,
+                    id.place,
+                    format!(
+                        "`{}` is a document defect: it is red without a fault, and shows none",
+                        id.value
+                    ),
+                    None,
+                );
+            }
+        }
         for source in &scenario.sources {
             self.source(file, source, source.place);
         }

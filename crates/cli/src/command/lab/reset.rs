@@ -14,7 +14,8 @@ pub(super) const ABOUT: &str = "\
 Make one node anew, or the whole lab.
 
 The node is removed and made again at the same address; what was set up after it is set up again,
-for it may rest on what the old one had made.";
+for it may rest on what the old one had made. All other nodes have to be those that were made, and
+run; else nothing is changed. The whole lab is made anew whatever became of it, as it was.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,7 +37,11 @@ pub struct ResetArgs {
 /// Runs `lab reset`.
 pub(super) fn run(args: &ResetArgs, display: &DisplayOptions) -> ExitCode {
     if let Err(code) = recover::first(&args.lab.name) {
-        return code;
+        // What cannot be undone in nodes goes with them; who is at work on them goes first.
+        if args.role.is_some() || runproof_fault::is_busy(&args.lab.name) {
+            return code;
+        }
+        message::note("the whole lab is made anew all the same, and that goes with its nodes");
     }
     let progress = display.progress();
     let result = block_on_saying("stopping: the lab is not whole then", |cancel| {

@@ -45,7 +45,8 @@ pub(super) fn run(args: &ShellArgs) -> ExitCode {
     } else {
         args.command.clone()
     };
-    match client(&args.lab.name, &args.role, &words) {
+    let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    match client(&args.lab.name, &args.role, &words, terminal) {
         Err(code) => code,
         Ok(mut command) => {
             let error = command.exec();
@@ -58,8 +59,14 @@ pub(super) fn run(args: &ShellArgs) -> ExitCode {
     }
 }
 
-/// The engine's client that runs `words` in the node of a role, after it was proved to be ours.
-pub(super) fn client(name: &LabName, role: &Role, words: &[String]) -> Result<Command, ExitCode> {
+/// The engine's client that runs `words` in the node of a role, after it was proved to be ours; on a
+/// terminal, or as a part of a pipeline.
+pub(super) fn client(
+    name: &LabName,
+    role: &Role,
+    words: &[String],
+    terminal: bool,
+) -> Result<Command, ExitCode> {
     let site = match block_on(|_| LabSite::open(name)) {
         Err(error) => {
             message::error(&error);
@@ -79,15 +86,84 @@ pub(super) fn client(name: &LabName, role: &Role, words: &[String]) -> Result<Co
             help: Some(format!("it has: {}", roles.join(", "))),
         }));
     };
-    let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
-    let mut command;
-    if site.engine() == Engine::Docker {
-        command = Command::new("docker");
-        command.args(["exec", if terminal { "-it" } else { "-i" }, node.id()]);
-    } else {
-        command = Command::new("incus");
-        command.args(["exec", &format!("local:{}", node.instance()), "--"]);
-    }
-    command.args(words);
+    let to = Reached {
+        engine: site.engine(),
+        project: site.project(),
+        instance: node.instance(),
+        id: node.id(),
+    };
+    let mut line = to.line(terminal).into_iter();
+    let mut command = Command::new(line.next().unwrap_or_default());
+    command.args(line).args(words);
     Ok(command)
+}
+
+/// A node as an engine's client names it.
+struct Reached<'a> {
+    engine: Engine,
+    project: &'a str,
+    instance: &'a str,
+    id: &'a str,
+}
+
+impl Reached<'_> {
+    /// The client's command line, up to what is run in the node. The project is the one in which the
+    /// node was proved: the client's own may be another one, with an instance of that name in it.
+    fn line(&self, terminal: bool) -> Vec<String> {
+        let local = format!("local:{}", self.instance);
+        let words: &[&str] = if self.engine == Engine::Docker {
+            &[
+                "docker",
+                "exec",
+                if terminal { "-it" } else { "-i" },
+                self.id,
+            ]
+        } else {
+            let mode = if terminal { "auto" } else { "non-interactive" };
+            &[
+                "incus",
+                "exec",
+                "--project",
+                self.project,
+                "--mode",
+                mode,
+                &local,
+                "--",
+            ]
+        };
+        words.iter().map(|&word| word.to_owned()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(Engine::Docker, true, "docker exec -it 0123")]
+    #[case(Engine::Docker, false, "docker exec -i 0123")]
+    #[case(
+        Engine::Incus,
+        true,
+        "incus exec --project default --mode auto local:lab-dns --"
+    )]
+    #[case(
+        Engine::Incus,
+        false,
+        "incus exec --project default --mode non-interactive local:lab-dns --"
+    )]
+    fn a_client_reaches_the_node_that_was_proved(
+        #[case] engine: Engine,
+        #[case] terminal: bool,
+        #[case] line: &str,
+    ) {
+        let to = Reached {
+            engine,
+            project: "default",
+            instance: "lab-dns",
+            id: "0123",
+        };
+        assert_eq!(to.line(terminal).join(" "), line);
+    }
 }

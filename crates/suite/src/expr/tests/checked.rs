@@ -13,15 +13,15 @@ fn scope() -> Scope {
         "unit",
         [
             ("active", Type::String),
-            ("restarts", Type::Int),
+            ("restarts", Type::INT),
             ("enabled", Type::Bool),
-            ("ports", Type::list(Type::Int)),
+            ("ports", Type::list(Type::INT)),
             ("names", Type::list(Type::String)),
             (
                 "listeners",
                 Type::list(Type::object(
                     "listener",
-                    [("port", Type::Int), ("address", Type::String)],
+                    [("port", Type::INT), ("address", Type::String)],
                 )),
             ),
             ("environment", Type::of_value(&json!({"BOTSERVER_URL": ""}))),
