@@ -102,6 +102,16 @@ fn on_incus_a_fault_is_caught_its_fix_proven_and_nothing_of_it_is_left() {
     killed_at_every_step(&site, &before);
     let report = held_and_undone(&site, &before);
     reproduced(&site, &before, &report);
+}
+
+#[test]
+fn on_incus_a_fix_that_proves_nothing_is_told_and_what_is_no_node_of_the_lab_is_refused() {
+    let site = TestSite::up(
+        Engine::Incus,
+        "incus",
+        &["system", "tables", "vault", "drive"],
+    );
+    let before = state(&site);
     fixes_that_prove_nothing(&site, &before);
     refused(&site, &before);
     what_is_somebody_elses_is_made_anew(&site, &before);

@@ -150,6 +150,8 @@ impl Known {
 
     /// Refuses where an instance that was not written down has the name of a node that is to be made.
     pub async fn refuse_taken(&self, place: &Place, roles: &[String]) -> Result<(), LabError> {
+        // One that is being removed has no labels any more, for a moment.
+        self.settle(place).await;
         let all = place.list().await?;
         self.refuse_taken_of(place.kind().as_str(), &all, roles)
     }

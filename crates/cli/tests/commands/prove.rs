@@ -241,7 +241,7 @@ fn what_is_no_recording_is_64() {
     let ran = room.prove(&[]);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(64), ""));
     assert!(
-        ran.stderr.contains("not a recording of a fault"),
+        ran.stderr.contains("its format is \"runproof.fault/9\""),
         "{}",
         ran.stderr
     );
