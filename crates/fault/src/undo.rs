@@ -14,6 +14,7 @@ use runproof_lab::{CancellationToken, Events, LabName, LabNode, LabSite, find_st
 
 use crate::act::KEPT;
 use crate::error::FaultError;
+use crate::fault::lines;
 use crate::inject::{ACT_TIME, reached, state};
 use crate::journal::{Event, Journal, Open, Progress, Undo, UndoAct};
 use crate::lease::Lease;
@@ -227,9 +228,18 @@ fn closed(folder: &Path, open: &[Open], anew: &BTreeSet<String>) -> Result<Heale
 /// what it is told is one of them, and keeps no other from its undo.
 async fn undo(lab: &LabSite, open: &Open) -> Result<BTreeSet<String>, FaultError> {
     let mut anew: BTreeSet<String> = open.undo.anew.iter().cloned().collect();
-    let acts: Vec<(&UndoAct, &Progress)> = open.undo.acts.iter().zip(&open.acts).collect();
+    let nodes = nodes(lab, &open.undo)?;
+    let log = lines().words;
     let mut touched = Vec::new();
-    for (number, (act, progress)) in acts.iter().enumerate().rev() {
+    let mut to_settle = !open.undo.settle.is_empty();
+    for (number, (act, progress)) in open.undo.acts.iter().zip(&open.acts).enumerate().rev() {
+        // Programs may complain in the log, which is the last, until they have settled.
+        if act.words == log {
+            if to_settle && !touched.is_empty() {
+                anew.extend(settle(lab, &nodes, &open.undo.settle).await);
+            }
+            to_settle = false;
+        }
         let Some(node) = lab.node(&act.role) else {
             continue;
         };
@@ -241,20 +251,15 @@ async fn undo(lab: &LabSite, open: &Open) -> Result<BTreeSet<String>, FaultError
             Ok(PutBack::Untouched) => {}
             Ok(PutBack::Restored) => {
                 reached("restored", Some(number));
-                touched.push((*act, node));
+                touched.push((act, node));
             }
             Ok(PutBack::Unknown) | Err(_) => {
                 anew.insert(act.role.clone());
             }
         }
     }
-    let nodes = nodes(lab, &open.undo)?;
-    if !touched.is_empty() && !open.undo.settle.is_empty() {
-        let settled = nodes.iter().map(|node| async {
-            let said = lab.run(node, &open.undo.settle, ACT_TIME).await;
-            said.is_err().then(|| node.role().to_owned())
-        });
-        anew.extend(join_all(settled).await.into_iter().flatten());
+    if to_settle && !touched.is_empty() {
+        anew.extend(settle(lab, &nodes, &open.undo.settle).await);
     }
     for (act, node) in touched {
         if !is_again(lab, node, act).await {
@@ -273,6 +278,15 @@ async fn undo(lab: &LabSite, open: &Open) -> Result<BTreeSet<String>, FaultError
     }
     reached("cleared", None);
     Ok(anew)
+}
+
+/// Lets what was put back take hold in every node at once; the roles of those that do not answer.
+async fn settle(lab: &LabSite, nodes: &[&LabNode], text: &str) -> Vec<String> {
+    let settled = nodes.iter().map(|node| async {
+        let said = lab.run(node, text, ACT_TIME).await;
+        said.is_err().then(|| node.role().to_owned())
+    });
+    join_all(settled).await.into_iter().flatten().collect()
 }
 
 /// What came of putting one act back.
