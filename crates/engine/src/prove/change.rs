@@ -319,6 +319,10 @@ fn maps(map: &BTreeMap<Arc<str>, Val>, of: &Type, constants: &Constants) -> Vec<
         .collect()
 }
 
+fn is_truth(values: &[Val]) -> bool {
+    matches!(values.first(), Some(Val::Bool(_)))
+}
+
 /// Values of a type.
 fn samples(of: &Type, constants: &Constants, depth: usize) -> Vec<Val> {
     match of {
@@ -360,12 +364,19 @@ fn samples(of: &Type, constants: &Constants, depth: usize) -> Vec<Val> {
                 .map(|(name, field)| (name, samples(field, constants, depth - 1)))
                 .collect();
             let longest = fields.iter().map(|(_, values)| values.len()).max();
-            (0..longest.unwrap_or(0).min(SAMPLES))
+            let turns = longest.unwrap_or(0).min(SAMPLES);
+            // Once more with every truth the other way: else one would always go with the same texts.
+            let both = fields.iter().any(|(_, values)| is_truth(values));
+            (0..turns * if both { 2 } else { 1 })
                 .map(|turn| {
                     Val::map(fields.iter().map(|(name, values)| {
+                        let shift = usize::from(turn >= turns && is_truth(values));
                         let value = match values.len() {
                             0 => Val::Absent,
-                            many => values.get(turn % many).cloned().unwrap_or(Val::Absent),
+                            many => {
+                                let at = (turn % turns + shift) % many;
+                                values.get(at).cloned().unwrap_or(Val::Absent)
+                            }
                         };
                         (name.as_str(), value)
                     }))

@@ -1,7 +1,7 @@
 //! Expectations that nothing turns red, and those that hold where nobody could look.
 
 use runproof_suite::Constants;
-use runproof_suite::expr::{Range, Type, Val};
+use runproof_suite::expr::{ObjectType, Range, Type, Val};
 
 use super::*;
 
@@ -31,6 +31,34 @@ fn no_mutant_is_a_number_that_its_field_cannot_hold() {
     assert!(!missing.is_empty() && ports.iter().chain(&missing).all(|one| port.holds(*one)));
     let any = made(Val::Int(80), Range::default());
     assert!(any.contains(&-1) && any.contains(&65_536), "{any:?}");
+}
+
+#[test]
+fn what_comes_into_an_empty_list_has_every_text_with_both_truths() {
+    let socket = ObjectType {
+        name: "a socket".to_owned(),
+        fields: [
+            ("loopback".to_owned(), Type::Bool),
+            ("protocol".to_owned(), Type::String),
+        ]
+        .into(),
+        map: false,
+    };
+    let constants = Constants {
+        texts: vec!["tcp".to_owned()],
+        numbers: vec![22],
+    };
+    let of = Type::List(Type::Object(socket.into()).into());
+    let lists = change::same_type(&Val::from(Vec::new()), &of, &constants);
+    let lists: Vec<String> = lists.iter().map(|list| format!("{list:?}")).collect();
+    for loopback in [true, false] {
+        let wanted = Val::map([
+            ("loopback", Val::Bool(loopback)),
+            ("protocol", Val::from("tcp")),
+        ]);
+        let wanted = format!("{:?}", Val::from(vec![wanted]));
+        assert!(lists.contains(&wanted), "{wanted} in {lists:?}");
+    }
 }
 
 /// An invariant of its own, and what `prove` thinks of it.
