@@ -20,12 +20,17 @@ use crate::prove::matrix::Reference;
 
 /// So many checks that tell two candidates apart are worth naming.
 const FURTHER: usize = 5;
+/// What a scenario has to turn red, and what holds, speaks so much stronger against it than a
+/// consequence that was red in a lab.
+const REFUTES: usize = 4;
 
 /// What is red under a scenario.
 #[derive(Clone, Debug)]
 pub struct Signature {
     scenario: CandidateScenario,
     marks: BTreeSet<Mark>,
+    /// What its suite says that it turns red; the other marks are consequences.
+    own: BTreeSet<String>,
 }
 
 /// An invariant that is red under a scenario.
@@ -82,6 +87,11 @@ pub fn signatures(
                     Some(recording) => recorded(&reference, recording, scenario),
                     None => declared(scenario),
                 },
+                own: scenario
+                    .turns_red
+                    .iter()
+                    .map(|id| id.value.clone())
+                    .collect(),
             }
         })
         // The negative control breaks nothing, so it explains nothing.
@@ -283,6 +293,8 @@ struct Class<'s> {
     /// Of that, what has to be red under it; the rest may be.
     surely: BTreeSet<usize>,
     missing: Vec<RedMark>,
+    /// How much that speaks against it.
+    against: usize,
     open: usize,
     marks: usize,
 }
@@ -294,7 +306,7 @@ impl Class<'_> {
     fn score(&self, left: &BTreeSet<usize>) -> f64 {
         let new = self.explains.intersection(left).count();
         let sure = self.surely.intersection(left).count();
-        let all = left.len() + self.missing.len();
+        let all = left.len() + self.against;
         if all == 0 {
             0.0
         } else {
@@ -386,14 +398,21 @@ fn classes<'s>(signatures: &'s [Signature], seen: &Seen) -> Vec<Class<'s>> {
         };
         let surely: BTreeSet<usize> = explains.iter().copied().filter(surely).collect();
         let mut key = Vec::new();
-        let (mut missing, mut open) = (Vec::new(), 0);
+        let (mut missing, mut against, mut open) = (Vec::new(), 0, 0);
         for mark in &signature.marks {
             match seen.says(mark) {
                 Said::Red => {}
-                Said::Holds(node) if mark.must => missing.push(RedMark {
-                    id: mark.id.clone(),
-                    node,
-                }),
+                Said::Holds(node) if mark.must => {
+                    against += if signature.own.contains(&mark.id) {
+                        REFUTES
+                    } else {
+                        1
+                    };
+                    missing.push(RedMark {
+                        id: mark.id.clone(),
+                        node,
+                    });
+                }
                 // What only may be red and is not tells nothing.
                 Said::Holds(_) => continue,
                 Said::Nothing => {
@@ -409,12 +428,15 @@ fn classes<'s>(signatures: &'s [Signature], seen: &Seen) -> Vec<Class<'s>> {
             .and_modify(|class| {
                 class.members.push(signature);
                 class.open = class.open.max(open);
+                // Where nothing else tells them apart, the best of them speaks for all.
+                class.against = class.against.min(against);
             })
             .or_insert_with(|| Class {
                 members: vec![signature],
                 explains,
                 surely,
                 missing,
+                against,
                 open,
                 marks,
             });

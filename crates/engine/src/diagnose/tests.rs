@@ -343,6 +343,7 @@ fn taken_away(kit: &Kit) -> Vec<Signature> {
                     no_fix: None,
                     sources: Vec::new(),
                 },
+                own: marks.iter().map(|mark: &Mark| mark.id.clone()).collect(),
                 marks,
             });
         }
