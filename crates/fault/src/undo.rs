@@ -66,11 +66,7 @@ pub async fn heal(name: &LabName, held: bool) -> Result<Healed, FaultError> {
             ..Healed::default()
         });
     }
-    let Some(lease) = Lease::take(&folder)? else {
-        return Err(FaultError::Refused(format!(
-            "a drill is at work on the lab {name}"
-        )));
-    };
+    let lease = leased(name, &folder)?;
     let healed = heal_open(name, &folder, held).await?;
     drop(lease);
     Ok(healed)
@@ -110,11 +106,7 @@ pub async fn rebuild(
     let Some(folder) = find_state(name)? else {
         return Err(FaultError::Refused(format!("there is no lab {name}")));
     };
-    let Some(lease) = Lease::take(&folder)? else {
-        return Err(FaultError::Refused(format!(
-            "a drill is at work on the lab {name}"
-        )));
-    };
+    let lease = leased(name, &folder)?;
     let watchdog = watchdog::arm(name, program)?;
     let mut undo = Undo::begun("what was left", deadline)?;
     undo.anew = roles.into_iter().collect();
@@ -123,6 +115,12 @@ pub async fn rebuild(
     drop(lease);
     watchdog.leave();
     Ok(healed)
+}
+
+/// The lease of a lab's faults; refused while somebody is at work on them.
+fn leased(name: &LabName, folder: &Path) -> Result<Lease, FaultError> {
+    Lease::take(folder)?
+        .ok_or_else(|| FaultError::Refused(format!("a drill is at work on the lab {name}")))
 }
 
 /// Whether somebody is at work on the faults of a lab.
@@ -135,11 +133,7 @@ pub fn is_busy(name: &LabName) -> bool {
 
 /// A journal that cannot be believed: what was done is not guessed.
 async fn anew_whole(name: &LabName, folder: &Path) -> Result<Healed, FaultError> {
-    let Some(lease) = Lease::take(folder)? else {
-        return Err(FaultError::Refused(format!(
-            "a drill is at work on the lab {name}"
-        )));
-    };
+    let lease = leased(name, folder)?;
     // Whoever had it until now may have put everything back.
     if Journal::read(folder).is_ok() {
         let healed = heal_open(name, folder, true).await;

@@ -132,8 +132,8 @@ impl Fix {
             let stays = Duration::from_secs(self.stays_s.into()).max(MENDED);
             let green = sight.stays_green(&scenario.turns_red, time, stays).await;
             let took = started.elapsed().saturating_sub(stays);
-            let bad = sight.bad(&scenario.turns_red).await;
             if !green {
+                let bad = sight.bad(&scenario.turns_red).await;
                 let known = bad.values().any(|red| *red);
                 let how = if known { "red" } else { "not established" };
                 let ids = bad.into_keys().collect::<Vec<_>>().join(", ");
