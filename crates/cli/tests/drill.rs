@@ -39,6 +39,23 @@ const COMES_AND_GOES: &str = r#"
     sources: [production-guide/common-operations]
 "#;
 
+/// A C library that says it is an old one for the first two looks: that of the red, and that of the judge.
+const RED_FOR_TWO_LOOKS: &str = r#"
+  - id: probe-red-for-moments
+    title: the C library says for two looks that it is an old one
+    on: system
+    fault:
+      edit-file:
+        path: /usr/bin/getconf
+        content: |
+          #!/bin/sh
+          echo x >>/run/probe-looks
+          if [ "$(wc -l </run/probe-looks)" -le 2 ]; then echo glibc 2.1; else ldd --version | sed -n '1s/.* /glibc /p'; fi
+    turns-red: [glibc-binary-le-container]
+    fix: { run: [ "true" ] }
+    sources: [production-guide/troubleshooting-quick-reference]
+"#;
+
 fn drill(site: &TestSite, words: &[&str]) -> Command {
     let mut command = site.runproof();
     command
@@ -257,7 +274,7 @@ fn fixes_that_prove_nothing(site: &TestSite, before: &str) {
         .replace(last, &format!("{last}        - echo '# left' >> {ENV}\n"));
     std::fs::write(
         suites.path().join("probe.yaml"),
-        format!("suite: probe\nscenarios:\n{missing}{leaves}{COMES_AND_GOES}"),
+        format!("suite: probe\nscenarios:\n{missing}{leaves}{COMES_AND_GOES}{RED_FOR_TWO_LOOKS}"),
     )
     .unwrap();
     let suites = suites.path().to_str().unwrap();
@@ -280,6 +297,15 @@ fn fixes_that_prove_nothing(site: &TestSite, before: &str) {
     let flaps = row("probe-comes-and-goes");
     assert_eq!(flaps["outcome"], "fix-failed", "{flaps}");
     assert_eq!(flaps["fix"]["fix"], "failed", "{flaps}");
+    let why = flaps["fix"]["why"].as_str().unwrap();
+    let said = "green for moments, and then red again: svc-ui-active";
+    assert!(why.starts_with(said), "{why}");
+    let moments = row("probe-red-for-moments");
+    site.sh("system", "rm /run/probe-looks");
+    assert_eq!(moments["outcome"], "fix-unneeded", "{moments}");
+    assert_eq!(moments["fix"]["fix"], "unneeded", "{moments}");
+    let why = moments["fix"]["why"].as_str().unwrap();
+    assert_eq!(why, "it turned green by itself");
     let leaves = row("probe-fix-leaves");
     site.sh("system", &format!("sed -i '/^# left$/d' {ENV}"));
     assert_eq!(leaves["outcome"], "not-restored", "{leaves}");

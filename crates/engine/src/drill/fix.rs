@@ -8,7 +8,7 @@ use runproof_model::drill::{FixProof, Row};
 use runproof_suite::BoundScenario;
 use serde::Deserialize;
 
-use super::sight::Sight;
+use super::sight::{NotGreen, Sight};
 use super::{DEFECT_TIME, GREEN_TIME, MENDED};
 
 /// What a shell ends with when there is no such program, or it may not be run. That says nothing of a
@@ -132,17 +132,10 @@ impl Fix {
             let stays = Duration::from_secs(self.stays_s.into()).max(MENDED);
             let green = sight.stays_green(&scenario.turns_red, time, stays).await;
             let took = started.elapsed().saturating_sub(stays);
-            if !green {
-                let bad = sight.bad(&scenario.turns_red).await;
-                let known = bad.values().any(|red| *red);
-                let how = if known { "red" } else { "not established" };
-                let ids = bad.into_keys().collect::<Vec<_>>().join(", ");
-                let when = match turn {
-                    1 => format!("still {how}"),
-                    _ => format!("{how} after it was run a second time"),
-                };
-                let words = format!("{when}: {ids}. {last}").trim_end().to_owned();
-                return Ok((FixProof::Failed(words), known));
+            if let Err(left) = green {
+                let red = left.bad.values().any(|red| *red);
+                let words = format!("{}. {last}", words(&left, red, turn));
+                return Ok((FixProof::Failed(words.trim_end().to_owned()), red));
             }
             // Then it was something else that mended.
             if turn == 1 && nothing_worked {
@@ -158,6 +151,19 @@ impl Fix {
         row.left = left.into_keys().collect();
         Ok((FixProof::Proven, false))
     }
+}
+
+/// What is left after a turn of the fix, in words.
+fn words(left: &NotGreen, red: bool, turn: u8) -> String {
+    let how = if red { "red" } else { "not established" };
+    let when = match (left.comes_and_goes, turn) {
+        (true, 1) => format!("green for moments, and then {how} again"),
+        (true, _) => format!("green for moments, and then {how}, after it was run a second time"),
+        (false, 1) => format!("still {how}"),
+        (false, _) => format!("{how} after it was run a second time"),
+    };
+    let ids: Vec<&str> = left.bad.keys().map(String::as_str).collect();
+    format!("{when}: {}", ids.join(", "))
 }
 
 #[cfg(test)]
@@ -186,6 +192,31 @@ mod tests {
     #[case::a_defect(json!({ "run": ["systemctl restart ui"], "document-defect": "it is masked", "stays-s": 20 }))]
     fn a_fix_says_how_it_mends_or_why_nothing_does(#[case] fix: Value) {
         assert!(read(Some(fix)).is_ok());
+    }
+
+    #[rstest]
+    #[case::never(false, true, 1, "still red: a, b")]
+    #[case::nobody_knows(false, false, 1, "still not established: a, b")]
+    #[case::not_idempotent(false, true, 2, "red after it was run a second time: a, b")]
+    #[case::flaps(true, true, 1, "green for moments, and then red again: a, b")]
+    #[case::flaps_later(
+        true,
+        false,
+        2,
+        "green for moments, and then not established, after it was run a second time: a, b"
+    )]
+    fn what_a_fix_leaves_is_said_in_words(
+        #[case] comes_and_goes: bool,
+        #[case] red: bool,
+        #[case] turn: u8,
+        #[case] said: &str,
+    ) {
+        let bad = [("b".to_owned(), false), ("a".to_owned(), red)].into();
+        let left = NotGreen {
+            bad,
+            comes_and_goes,
+        };
+        assert_eq!(words(&left, red, turn), said);
     }
 
     #[test]

@@ -19,6 +19,15 @@ const SETTLES: Duration = Duration::from_secs(12);
 /// How long nothing is done, to learn what changes by itself.
 const STILL: Duration = Duration::from_secs(4);
 
+/// What a fix has left.
+#[derive(Debug, Default)]
+pub(super) struct NotGreen {
+    /// The invariants that were not green when that was last so: true for those that failed.
+    pub bad: BTreeMap<String, bool>,
+    /// Whether all of them were green in between.
+    pub comes_and_goes: bool,
+}
+
 /// The eyes of a drill.
 #[derive(Debug)]
 pub struct Sight<'a> {
@@ -221,25 +230,33 @@ impl<'a> Sight<'a> {
         .await
     }
 
-    /// Whether all of these turn green within a time, and stay it for another: what comes and goes is not
-    /// mended.
+    /// Looks until all of these are green and have stayed it for a time: what comes and goes is not mended.
+    ///
+    /// # Errors
+    /// What was not green last, when that has not come to be in time or somebody asked to stop.
     pub(super) async fn stays_green(
         &self,
         ids: &[String],
         time: Duration,
         stays: Duration,
-    ) -> bool {
+    ) -> Result<(), NotGreen> {
         let started = Instant::now();
+        let mut green: Option<Instant> = None;
+        let mut not_green = NotGreen::default();
         loop {
-            let left = time.saturating_sub(started.elapsed());
-            if !self.until(ids, left, PAUSE, BTreeMap::is_empty).await {
-                return false;
+            let bad = self.bad(ids).await;
+            if bad.is_empty() {
+                if green.get_or_insert_with(Instant::now).elapsed() >= stays {
+                    return Ok(());
+                }
+            } else {
+                not_green.comes_and_goes |= green.take().is_some();
+                not_green.bad = bad;
             }
-            let green = Instant::now();
-            // Red once more before the time is over, and it has to turn green again.
-            if !self.until(ids, stays, PAUSE, |bad| !bad.is_empty()).await {
-                return green.elapsed() >= stays;
+            if green.is_none() && started.elapsed() > time || self.is_cancelled() {
+                return Err(not_green);
             }
+            self.wait(PAUSE).await;
         }
     }
 
