@@ -2,9 +2,9 @@
 //!
 //! `file:line:column: error: message`, the form that editors and CI jump to.
 
-use crate::clean;
 use crate::paint::{Paint, Role};
 use crate::words::count;
+use runproof_model::text;
 
 /// More than this helps nobody; the rest is counted.
 const MOST: usize = 200;
@@ -46,7 +46,7 @@ pub fn render(diagnostics: &[Diagnostic], color: bool) -> String {
         };
         let place = format!(
             "{}:{}:{}:",
-            clean::line(&diagnostic.file, 300),
+            text::one_line(&diagnostic.file, 300),
             diagnostic.line,
             diagnostic.column
         );
@@ -54,12 +54,12 @@ pub fn render(diagnostics: &[Diagnostic], color: bool) -> String {
             "{} {} {}\n",
             paint.text(Role::Strong, &place),
             paint.text(role, word),
-            clean::line(&diagnostic.message, 600)
+            text::one_line(&diagnostic.message, 600)
         ));
         for line in diagnostic
             .help
             .iter()
-            .flat_map(|help| clean::lines(help, 600))
+            .flat_map(|help| text::lines(help, 600))
             .take(20)
         {
             out.push_str(&format!(
@@ -143,7 +143,7 @@ mod tests {
             let mut hostile = diagnostic(DiagnosticLevel::Error, &text, Some(&text));
             hostile.file = text;
             let out = render(&[hostile], false);
-            prop_assert!(!out.chars().any(|c| c != '\n' && clean::is_hostile(c)));
+            prop_assert!(!out.chars().any(|c| c != '\n' && text::is_hostile(c)));
         }
     }
 }

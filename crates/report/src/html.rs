@@ -4,7 +4,7 @@
 //! washed and escaped, and a policy in its head forbids the rest. It follows the reader's light or
 //! dark scheme, and prints with the heads of tables repeated and no row torn.
 
-use crate::clean;
+use runproof_model::text;
 
 const STYLE: &str = "\
 :root{color-scheme:light dark}\
@@ -45,7 +45,7 @@ pub(crate) fn exit(code: u8, meaning: &str) -> String {
 /// Text from outside, washed and without markup, in about `max` characters.
 pub(crate) fn text(input: &str, max: usize) -> String {
     let mut out = String::new();
-    for c in clean::line(input, max).chars() {
+    for c in text::one_line(input, max).chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),

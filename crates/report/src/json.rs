@@ -12,10 +12,9 @@
 use std::io;
 
 use runproof_model::Report;
+use runproof_model::text::is_hostile;
 use serde::Serialize;
 use serde_json::ser::{CharEscape, Formatter, PrettyFormatter, Serializer};
-
-use crate::clean::is_hostile;
 
 /// Renders a report; ends with a newline.
 ///

@@ -1,9 +1,8 @@
 //! Renderers: a report in, text out. Pure; nothing here decides a verdict or an exit code.
 //!
 //! Everything that a node, a site or a suite said passes through [`runproof_model::text`]
-//! (and the few characters more that `clean` knows) before it stands in an output.
+//! before it stands in an output.
 
-mod clean;
 pub mod diagnosis;
 pub mod diagnostics;
 pub mod drill;

@@ -2,7 +2,7 @@
 
 use runproof_model::{Finding, Report, Verdict};
 
-use crate::clean;
+use runproof_model::text;
 
 /// What the exit code of a report means, in a few words.
 pub fn exit_of(report: &Report) -> &'static str {
@@ -33,7 +33,7 @@ pub(crate) fn exit_meaning(code: u8) -> &'static str {
 
 /// `document/section` as a reader says it: `document § section`.
 pub fn source(source: &str) -> String {
-    let source = clean::line(source, 200);
+    let source = text::one_line(source, 200);
     match source.split_once('/') {
         Some((document, section)) => format!("{document} § {section}"),
         None => source,
@@ -42,9 +42,9 @@ pub fn source(source: &str) -> String {
 
 /// The identifier with the item of its loop: `id [item]`.
 pub fn name(finding: &Finding) -> String {
-    let id = clean::line(&finding.id, 120);
+    let id = text::one_line(&finding.id, 120);
     match &finding.item {
-        Some(item) => format!("{id} [{}]", clean::line(item, 80)),
+        Some(item) => format!("{id} [{}]", text::one_line(item, 80)),
         None => id,
     }
 }

@@ -3,11 +3,11 @@
 use runproof_model::Diagnosis;
 use runproof_model::diagnosis::{Candidate, CandidateScenario, RedMark};
 
-use crate::clean;
 use crate::paint::{Paint, Role};
 use crate::terminal::Style;
 use crate::terminal::page::{NARROWEST, Page, WIDEST};
 use crate::words::{count, source};
+use runproof_model::text;
 
 /// So many candidates are shown, unless all are asked for.
 const SHOWN: usize = 5;
@@ -17,7 +17,7 @@ pub fn render(diagnosis: &Diagnosis, style: &Style) -> String {
     let paint = Paint { color: style.color };
     let width = style.width.clamp(NARROWEST, WIDEST);
     let mut page = Page::new(paint, width, style.verbose);
-    let site = clean::line(&diagnosis.site, 80);
+    let site = text::one_line(&diagnosis.site, 80);
     let mut words = format!(
         "site {site}: {} red, {} not established",
         diagnosis.red.len(),
@@ -45,9 +45,9 @@ pub fn render(diagnosis: &Diagnosis, style: &Style) -> String {
         page.blank();
         page.line(0, Role::Strong, "What would tell the first two apart");
         for check in &diagnosis.tell_apart {
-            let id = clean::line(&check.id, 120);
+            let id = text::one_line(&check.id, 120);
             let again = if check.judged { "" } else { "; not judged yet" };
-            let under = clean::line(&check.red_under, 120);
+            let under = text::one_line(&check.red_under, 120);
             page.line(2, Role::Plain, &format!("{id}: red under {under}{again}"));
             page.verbatim(
                 2,
@@ -113,8 +113,8 @@ fn one(page: &mut Page, number: usize, candidate: &Candidate) {
         };
         let text = format!(
             "{}: {}{how}",
-            clean::line(&scenario.id, 120),
-            clean::line(&scenario.title, 200)
+            text::one_line(&scenario.id, 120),
+            text::one_line(&scenario.title, 200)
         );
         let head = if index == 0 { head.as_str() } else { "or " };
         page.hanging(0, head, Role::Strong, Role::Strong, &text);
@@ -142,7 +142,7 @@ fn one(page: &mut Page, number: usize, candidate: &Candidate) {
     for scenario in &candidate.scenarios {
         let of = match candidate.scenarios.len() {
             1 => String::new(),
-            _ => format!(" of {}", clean::line(&scenario.id, 120)),
+            _ => format!(" of {}", text::one_line(&scenario.id, 120)),
         };
         fix(page, scenario, &of);
         let sources: Vec<String> = scenario.sources.iter().map(|one| source(one)).collect();
@@ -157,8 +157,8 @@ fn fix(page: &mut Page, scenario: &CandidateScenario, of: &str) {
     let on = scenario
         .fix_on
         .as_deref()
-        .map_or_else(String::new, |on| format!(", on {}", clean::line(on, 80)));
-    let why = |text: &String| clean::line(text, 300);
+        .map_or_else(String::new, |on| format!(", on {}", text::one_line(on, 80)));
+    let why = |text: &String| text::one_line(text, 300);
     let defect = scenario
         .document_defect
         .as_ref()
@@ -175,14 +175,14 @@ fn fix(page: &mut Page, scenario: &CandidateScenario, of: &str) {
         (None, true) => {
             let none = scenario.no_fix.as_deref().unwrap_or("none is documented");
             (
-                format!("none{of}: {}", clean::line(none, 300)),
+                format!("none{of}: {}", text::one_line(none, 300)),
                 &scenario.fix,
             )
         }
     };
     page.field(3, "fix", Role::Plain, &head);
     let mark = if scenario.has_fix() { "" } else { "# " };
-    for line in lines.iter().flat_map(|text| clean::lines(text, 4000)) {
+    for line in lines.iter().flat_map(|text| text::lines(text, 4000)) {
         page.verbatim(5, &format!("{mark}{line}"));
     }
 }
@@ -191,8 +191,8 @@ fn marks(marks: &[RedMark]) -> String {
     let words = marks.iter().map(|mark| {
         format!(
             "{} on {}",
-            clean::line(&mark.id, 120),
-            clean::line(&mark.node, 80)
+            text::one_line(&mark.id, 120),
+            text::one_line(&mark.node, 80)
         )
     });
     words.collect::<Vec<_>>().join(", ")
@@ -289,7 +289,7 @@ mod tests {
         };
         let text = render(&diagnosis(), &style);
         assert!(text.contains("explains  a on vault, b on system"), "{text}");
-        assert!(!text.chars().any(|c| c != '\n' && clean::is_hostile(c)));
+        assert!(!text.chars().any(|c| c != '\n' && text::is_hostile(c)));
     }
 
     #[test]

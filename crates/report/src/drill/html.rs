@@ -124,9 +124,9 @@ fn details(out: &mut String, campaign: &Campaign) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clean;
     use crate::drill::sample;
     use proptest::prelude::*;
+    use runproof_model::text;
 
     #[test]
     fn a_campaign_with_every_outcome_looks_like_this() {
@@ -157,7 +157,7 @@ mod tests {
             let plain = render(&sample::filled("x")).matches('<').count();
             let html = render(&sample::filled(&hostile));
             prop_assert_eq!(html.matches('<').count(), plain);
-            prop_assert!(!html.chars().any(|c| c != '\n' && clean::is_hostile(c)));
+            prop_assert!(!html.chars().any(|c| c != '\n' && text::is_hostile(c)));
         }
     }
 }

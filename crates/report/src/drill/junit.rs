@@ -7,8 +7,8 @@ use runproof_model::drill::Row;
 use runproof_model::{Campaign, Verdict};
 
 use super::notes::{NAME, exit_of, fix, not_run, notes, standins, stopped};
-use crate::clean;
 use crate::junit::{Case, JunitError, document, own};
+use runproof_model::text;
 
 /// Renders a campaign; ends with a newline.
 ///
@@ -16,7 +16,7 @@ use crate::junit::{Case, JunitError, document, own};
 ///
 /// When the XML writer fails, which nothing in a campaign should be able to cause.
 pub fn render(campaign: &Campaign) -> Result<String, JunitError> {
-    let lab = clean::line(&campaign.lab, 80);
+    let lab = text::one_line(&campaign.lab, 80);
     document(&format!("drill-{lab}"), cases(campaign), campaign.exit_code)
 }
 
@@ -36,20 +36,20 @@ fn cases(campaign: &Campaign) -> Vec<Case> {
 }
 
 fn of_row(row: &Row) -> Case {
-    let role = match clean::line(&row.role, NAME) {
+    let role = match text::one_line(&row.role, NAME) {
         role if role.is_empty() => "none".to_owned(),
         role => role,
     };
-    let name = clean::line(&row.scenario, NAME);
+    let name = text::one_line(&row.scenario, NAME);
     let seconds = row.times.whole_s;
     if row.outcome.is_proven() {
         return case(&role, name, seconds, Verdict::Pass, String::new(), &[]);
     }
     let message = match row.why.as_deref().or(row.fix.why()) {
-        Some(why) => format!("{}: {}", row.outcome, clean::line(why, 250)),
+        Some(why) => format!("{}: {}", row.outcome, text::one_line(why, 250)),
         None => row.outcome.to_string(),
     };
-    let mut lines = vec![clean::line(&row.title, 300)];
+    let mut lines = vec![text::one_line(&row.title, 300)];
     let notes = notes(row, true).into_iter();
     lines.extend(notes.map(|note| format!("{}: {}", note.label, note.text)));
     lines.push(format!("fix {}", fix(&row.fix)));
@@ -76,7 +76,7 @@ fn case(
         classname: format!("runproof.drill.{role}"),
         name,
         verdict,
-        message: clean::line(&message, 300),
+        message: text::one_line(&message, 300),
         text,
         seconds,
     }

@@ -3,8 +3,8 @@
 use runproof_model::drill::{Campaign, FixProof, Row};
 use runproof_model::{ExitCode, Outcome};
 
-use crate::clean;
 use crate::words::{count, exit_meaning};
+use runproof_model::text;
 
 /// The longest name, and the longest thing that is said, in characters.
 pub(super) const NAME: usize = 120;
@@ -29,7 +29,7 @@ pub(super) fn notes(row: &Row, all: bool) -> Vec<Note> {
         notes.push(Note {
             label,
             outcome,
-            text: clean::line(text, SAID),
+            text: text::one_line(text, SAID),
         });
     };
     if all || !row.outcome.is_proven() {
@@ -94,7 +94,7 @@ pub(super) fn seconds(time: Option<f64>) -> String {
 pub(super) fn standins(row: &Row) -> String {
     match row.standins.as_slice() {
         [] => String::new(),
-        roles => format!("stand-in: {}", clean::line(&roles.join(", "), NAME)),
+        roles => format!("stand-in: {}", text::one_line(&roles.join(", "), NAME)),
     }
 }
 
@@ -120,13 +120,13 @@ pub(super) fn proven(campaign: &Campaign) -> String {
 /// The scenarios that were not run, washed; empty when all were.
 pub(super) fn not_run(campaign: &Campaign) -> Vec<String> {
     let ids = campaign.not_run();
-    ids.map(|id| clean::line(id, NAME)).collect()
+    ids.map(|id| text::one_line(id, NAME)).collect()
 }
 
 /// Why the campaign did not come to its end; washed.
 pub(super) fn stopped(campaign: &Campaign) -> Option<String> {
     let why = campaign.stopped.as_deref();
-    why.map(|why| clean::line(why, SAID))
+    why.map(|why| text::one_line(why, SAID))
 }
 
 /// What the exit code of a campaign means, in a few words.
@@ -152,5 +152,5 @@ pub fn line(row: &Row) -> String {
         "{scenario}: {outcome}{}; fix {fix}",
         why.unwrap_or_default()
     );
-    clean::line(&line, SAID)
+    text::one_line(&line, SAID)
 }

@@ -8,11 +8,11 @@ use runproof_model::Campaign;
 use runproof_model::drill::Row;
 
 use super::notes::{NAME, exit_of, fix, not_run, notes, proven, seconds, standins, stopped, tally};
-use crate::clean;
 use crate::paint::{Paint, Role, role_of};
 use crate::terminal::Style;
 use crate::terminal::page::{NARROWEST, Page, WIDEST};
 use crate::wrap::{pad, width};
+use runproof_model::text;
 
 pub use super::notes::line;
 
@@ -55,7 +55,7 @@ pub fn row(row: &Row, style: &Style) -> String {
         format!("{time:>width$} ", width = TIME - 1)
     });
     let columns = format!("{} {}", times.concat(), pad(fix(&row.fix), FIX));
-    let name = clean::line(&row.scenario, NAME);
+    let name = text::one_line(&row.scenario, NAME);
     let mark = match standins(row) {
         mark if mark.is_empty() => mark,
         mark => format!(" ({mark})"),
@@ -173,7 +173,7 @@ mod tests {
                 ..Style::default()
             };
             let text = render(&sample::campaign(), &style);
-            assert!(!text.chars().any(|c| c != '\n' && clean::is_hostile(c)));
+            assert!(!text.chars().any(|c| c != '\n' && text::is_hostile(c)));
         }
     }
 

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use runproof_model::text::one_line;
 use runproof_model::{NodeRecord, Report, Verdict};
 
 use super::text;
-use crate::clean;
 use crate::words::{self, count};
 
 /// The most that one text says, in bytes; less when the document grows too big.
@@ -57,7 +57,7 @@ pub(super) fn plan(report: &Report, nodes: &BTreeMap<&str, &NodeRecord>, limit: 
             let node = node_name(&finding.node);
             Case {
                 role: finding.node.clone(),
-                classname: format!("runproof.{}.{node}", clean::line(&finding.suite, 120)),
+                classname: format!("runproof.{}.{node}", one_line(&finding.suite, 120)),
                 node,
                 name: words::name(finding),
                 verdict: finding.verdict,
@@ -106,7 +106,7 @@ pub(crate) fn own(name: &str, message: String) -> Case {
 }
 
 fn node_name(role: &str) -> String {
-    let name = clean::line(role, 80);
+    let name = one_line(role, 80);
     if name.is_empty() {
         "no-node".to_owned()
     } else {
@@ -115,7 +115,7 @@ fn node_name(role: &str) -> String {
 }
 
 fn message(finding: &runproof_model::Finding) -> String {
-    let message = clean::line(&finding.message, MESSAGE);
+    let message = one_line(&finding.message, MESSAGE);
     if message.is_empty() {
         // A result without a message is shown as nothing at all.
         format!("{} (no message)", finding.verdict.as_str())

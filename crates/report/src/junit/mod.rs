@@ -30,9 +30,9 @@ mod text;
 use std::collections::BTreeMap;
 
 use junit_report::{Duration, OffsetDateTime, ReportBuilder, TestCase, TestResult, TestSuite};
+use runproof_model::text::one_line;
 use runproof_model::{NodeRecord, Report, Verdict};
 
-use crate::clean;
 pub(crate) use cases::{Case, own};
 
 /// GitLab takes no more than 30 MB.
@@ -121,16 +121,13 @@ fn suite(
     notes: &[String],
 ) -> TestSuite {
     let node = nodes.get(case.role.as_str()).copied();
-    let site = clean::line(&report.site, 80);
+    let site = one_line(&report.site, 80);
     let out = text::suite_output(report, node, time.is_some(), notes);
     TestSuite {
         name: format!("{site}/{}", case.node),
         package: site,
         timestamp: time.unwrap_or(OffsetDateTime::UNIX_EPOCH),
-        hostname: node.map_or_else(
-            || case.node.clone(),
-            |node| clean::line(&node.instance, 128),
-        ),
+        hostname: node.map_or_else(|| case.node.clone(), |node| one_line(&node.instance, 128)),
         testcases: Vec::new(),
         system_out: Some(cdata(&out)),
         system_err: None,

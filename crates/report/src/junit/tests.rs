@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use proptest::prelude::*;
 use roxmltree::{Document, Node};
 use runproof_model::exit::Gate;
+use runproof_model::text::is_hostile;
 use runproof_model::{Finding, Severity};
 
 use super::*;
@@ -64,7 +65,7 @@ pub(crate) fn accepted(xml: &str) -> Document<'_> {
             assert!(names.insert(name), "classname and name are unique");
         }
     }
-    assert!(!xml.chars().any(|c| c != '\n' && clean::is_hostile(c)));
+    assert!(!xml.chars().any(|c| c != '\n' && is_hostile(c)));
     document
 }
 

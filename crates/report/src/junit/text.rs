@@ -2,8 +2,8 @@
 
 use runproof_model::{Finding, NodeRecord, Report, Verdict};
 
-use crate::clean;
 use crate::words;
+use runproof_model::text;
 
 const CUT: &str = "\n… cut here; the JSON report has the rest";
 
@@ -28,20 +28,20 @@ pub(super) fn body(
     if report.recorded {
         add("recorded reference, not your site");
     }
-    add(&clean::line(&finding.title, 300));
+    add(&text::one_line(&finding.title, 300));
     for outcome in &finding.expectations {
         let label = match outcome.verdict {
             Verdict::Pass => continue,
             Verdict::Error => "unknown: ",
             Verdict::Fail | Verdict::Skip | Verdict::Waived => "expect:  ",
         };
-        let mut go_on = add(&format!("{label}{}", clean::line(&outcome.expect, 1000)));
+        let mut go_on = add(&format!("{label}{}", text::one_line(&outcome.expect, 1000)));
         for (label, value) in [
             ("  found:    ", &outcome.found),
             ("  expected: ", &outcome.expected),
         ] {
             if let Some(value) = value {
-                go_on = add(&format!("{label}{}", clean::line(value, 1000)));
+                go_on = add(&format!("{label}{}", text::one_line(value, 1000)));
             }
         }
         if !go_on {
@@ -54,7 +54,7 @@ pub(super) fn body(
         ("document defect: ", &finding.document_defect),
     ] {
         if let Some(text) = text {
-            add(&format!("{label}{}", clean::line(text, 600)));
+            add(&format!("{label}{}", text::one_line(text, 600)));
         }
     }
     for source in &finding.sources {
@@ -65,7 +65,7 @@ pub(super) fn body(
     let mut fix = finding
         .fix
         .iter()
-        .flat_map(|step| clean::lines(step, 4000))
+        .flat_map(|step| text::lines(step, 4000))
         .peekable();
     if fix.peek().is_some() {
         add("fix:");
@@ -81,11 +81,11 @@ pub(super) fn body(
         ""
     };
     let instance = node.map_or_else(String::new, |node| {
-        format!(" ({}{standin})", clean::line(&node.instance, 128))
+        format!(" ({}{standin})", text::one_line(&node.instance, 128))
     });
     add(&format!(
         "node: {}{instance}",
-        clean::line(&finding.node, 80)
+        text::one_line(&finding.node, 80)
     ));
     add(&format!(
         "level: {}, severity: {}",
@@ -125,10 +125,10 @@ pub(super) fn suite_output(
     if report.recorded {
         lines.push("recorded reference, not your site".to_owned());
     }
-    let started = clean::line(&report.started, 40);
+    let started = text::one_line(&report.started, 40);
     lines.push(format!(
         "profile {}, looked at {started}, the run took {:.3} s, exit {}: {}",
-        clean::line(&report.profile, 80),
+        text::one_line(&report.profile, 80),
         report.duration_s,
         report.exit_code,
         words::exit_of(report)
@@ -147,7 +147,7 @@ pub(super) fn suite_output(
         if let Some(trouble) = &node.trouble {
             lines.push(format!(
                 "nothing could be seen here: {}",
-                clean::line(trouble, 600)
+                text::one_line(trouble, 600)
             ));
         }
     }
@@ -157,7 +157,7 @@ pub(super) fn suite_output(
             .notes
             .iter()
             .take(20)
-            .map(|note| clean::line(note, 600)),
+            .map(|note| text::one_line(note, 600)),
     );
     cut(&lines.join("\n"), 2 << 10)
 }

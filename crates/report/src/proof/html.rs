@@ -220,9 +220,9 @@ fn sign(cell: Outcome) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clean;
     use crate::proof::sample;
     use proptest::prelude::*;
+    use runproof_model::text;
 
     #[test]
     fn a_proof_with_every_cell_looks_like_this() {
@@ -261,7 +261,7 @@ mod tests {
             }
             let html = render(&proof);
             prop_assert_eq!(html.matches('<').count(), plain);
-            prop_assert!(!html.chars().any(|c| c != '\n' && clean::is_hostile(c)));
+            prop_assert!(!html.chars().any(|c| c != '\n' && text::is_hostile(c)));
         }
     }
 }

@@ -5,8 +5,8 @@ use runproof_model::proof::{InvariantColumn, ScenarioState, Standing};
 use runproof_model::{Proof, Verdict};
 
 use super::weak::{cell, is_wrong, unmet, weakness, why};
-use crate::clean;
 use crate::junit::{Case, JunitError, document};
+use runproof_model::text;
 
 /// Renders a proof; ends with a newline.
 ///
@@ -14,7 +14,7 @@ use crate::junit::{Case, JunitError, document};
 ///
 /// When the XML writer fails, which nothing in a proof should be able to cause.
 pub fn render(proof: &Proof) -> Result<String, JunitError> {
-    let site = clean::line(&proof.site, 80);
+    let site = text::one_line(&proof.site, 80);
     document(&format!("prove-{site}"), cases(proof), proof.exit_code)
 }
 
@@ -126,7 +126,7 @@ fn case(
     message: String,
     text: String,
 ) -> Case {
-    let suite = match clean::line(suite, 120) {
+    let suite = match text::one_line(suite, 120) {
         suite if suite.is_empty() => "none".to_owned(),
         suite => suite,
     };
@@ -134,9 +134,9 @@ fn case(
         role: String::new(),
         node: part.to_owned(),
         classname: format!("runproof.prove.{part}.{suite}"),
-        name: clean::line(id, 120),
+        name: text::one_line(id, 120),
         verdict,
-        message: clean::line(&message, 300),
+        message: text::one_line(&message, 300),
         text,
         seconds: 0.0,
     }

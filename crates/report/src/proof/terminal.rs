@@ -5,11 +5,11 @@ use runproof_model::{Outcome, Proof};
 
 use super::ending::exit_meaning;
 use super::weak::{cell, is_wrong, lists, percent};
-use crate::clean;
 use crate::paint::{Paint, Role, role_of};
 use crate::terminal::Style;
 use crate::terminal::page::{NARROWEST, Page, WIDEST};
 use crate::words::count;
+use runproof_model::text;
 
 /// Renders a proof; ends with a newline. Only cells that say something are shown.
 pub fn render(proof: &Proof, style: &Style) -> String {
@@ -53,8 +53,8 @@ pub fn render(proof: &Proof, style: &Style) -> String {
 fn opening(page: &mut Page, proof: &Proof) {
     let words = format!(
         "site {}, profile {}: {} that hold, {}, {}",
-        clean::line(&proof.site, 80),
-        clean::line(&proof.profile, 80),
+        text::one_line(&proof.site, 80),
+        text::one_line(&proof.profile, 80),
         count(proof.counts.invariants, "invariant", "invariants"),
         count(proof.scenarios.len(), "scenario", "scenarios"),
         count(proof.counts.mutants, "mutant", "mutants"),
@@ -75,7 +75,7 @@ fn matrix(page: &mut Page, proof: &Proof) {
         let wrong = row.cells.iter().any(is_wrong);
         let role = if wrong { Role::Fail } else { Role::Pass };
         let mark = if wrong { "FAIL   " } else { "proved " };
-        let head = format!("{}{standin}", clean::line(&row.id, 120));
+        let head = format!("{}{standin}", text::one_line(&row.id, 120));
         page.hanging(0, mark, role, Role::Strong, &head);
         let shown = [
             (Outcome::Missed, "missed"),
@@ -92,7 +92,7 @@ fn matrix(page: &mut Page, proof: &Proof) {
                     page.hanging(2, &label, Role::Dim, role_of(one.cell), &cell(one));
                 }
             } else if cells().next().is_some() {
-                let ids: Vec<String> = cells().map(|one| clean::line(&one.id, 120)).collect();
+                let ids: Vec<String> = cells().map(|one| text::one_line(&one.id, 120)).collect();
                 page.hanging(2, &label, Role::Dim, Role::Plain, &ids.join(", "));
             }
         }
@@ -216,6 +216,6 @@ mod tests {
     #[test]
     fn no_escape_reaches_the_terminal() {
         let text = render(&sample::proof(), &Style::default());
-        assert!(!text.chars().any(|c| c != '\n' && clean::is_hostile(c)));
+        assert!(!text.chars().any(|c| c != '\n' && text::is_hostile(c)));
     }
 }

@@ -6,7 +6,7 @@ use runproof_model::proof::{
 use runproof_model::{Outcome, Proof};
 
 use super::RECORD;
-use crate::clean;
+use runproof_model::text;
 
 /// A list of what is not proved.
 pub(super) struct List {
@@ -24,14 +24,14 @@ pub(super) struct List {
 pub(super) fn lists(proof: &Proof) -> Vec<List> {
     let rows = |state: ScenarioState| {
         let rows = proof.scenarios.iter().filter(move |row| row.state == state);
-        rows.map(|row| (clean::line(&row.id, 120), why(row)))
+        rows.map(|row| (text::one_line(&row.id, 120), why(row)))
             .collect()
     };
     let columns = |said: fn(&InvariantColumn) -> Vec<String>| {
         let columns = proof.invariants.iter();
         let entries = columns.flat_map(|one| said(one).into_iter().map(move |said| (one, said)));
         entries
-            .map(|(one, said)| (clean::line(&one.id, 120), said))
+            .map(|(one, said)| (text::one_line(&one.id, 120), said))
             .collect()
     };
     let list = |title, advice, entries| List {
@@ -97,7 +97,7 @@ pub(super) fn lists(proof: &Proof) -> Vec<List> {
                 } else {
                     columns(|one| {
                         one.is_uncaught()
-                            .then(|| clean::line(&one.title, 300))
+                            .then(|| text::one_line(&one.title, 300))
                             .into_iter()
                             .collect()
                     })
@@ -114,17 +114,17 @@ pub(super) fn lists(proof: &Proof) -> Vec<List> {
 pub(super) fn why(row: &ScenarioRow) -> String {
     row.why
         .as_deref()
-        .map_or_else(String::new, |why| clean::line(why, 300))
+        .map_or_else(String::new, |why| text::one_line(why, 300))
 }
 
 /// A way in which a broken site could stay green, in words.
 pub(super) fn weakness(weak: &Weakness) -> String {
-    let node = clean::line(&weak.node, 120);
+    let node = text::one_line(&weak.node, 120);
     let mut text = format!("on {node}");
     for part in [&weak.place, &weak.expect] {
         if !part.is_empty() {
             text.push_str(": ");
-            text.push_str(&clean::line(part, 1000));
+            text.push_str(&text::one_line(part, 1000));
         }
     }
     text
@@ -133,8 +133,8 @@ pub(super) fn weakness(weak: &Weakness) -> String {
 /// Where an invariant does not hold on the reference, in words.
 pub(super) fn unmet(unmet: &Unmet) -> String {
     let (node, message) = (
-        clean::line(&unmet.node, 120),
-        clean::line(&unmet.message, 400),
+        text::one_line(&unmet.node, 120),
+        text::one_line(&unmet.message, 400),
     );
     format!("on {node}: {message}")
 }
@@ -146,8 +146,8 @@ pub(super) fn is_wrong(cell: &MatrixCell) -> bool {
 
 /// A cell in words.
 pub(super) fn cell(cell: &MatrixCell) -> String {
-    let id = clean::line(&cell.id, 120);
-    let detail = clean::line(&cell.detail, 400);
+    let id = text::one_line(&cell.id, 120);
+    let detail = text::one_line(&cell.detail, 400);
     let had = if cell.expected && cell.cell == Outcome::Error {
         " (had to turn red)"
     } else {

@@ -5,9 +5,9 @@ use runproof_model::{ExpectationOutcome, Finding, Verdict};
 use super::fold::DarkNode;
 use super::page::Page;
 use super::{more, verdict_word};
-use crate::clean;
 use crate::paint::Role;
 use crate::words;
+use runproof_model::text;
 
 /// Where the text of an entry begins.
 const TEXT: usize = 2;
@@ -33,8 +33,8 @@ fn value_limit(page: &Page) -> usize {
 pub(super) fn full(page: &mut Page, finding: &Finding) {
     let limit = value_limit(page);
     head(page, finding);
-    let title = clean::line(&finding.title, 300);
-    let message = clean::line(&finding.message, limit.max(600));
+    let title = text::one_line(&finding.title, 300);
+    let message = text::one_line(&finding.message, limit.max(600));
     if !title.is_empty() {
         page.line(TEXT, Role::Plain, &title);
     }
@@ -60,7 +60,7 @@ pub(super) fn full(page: &mut Page, finding: &Finding) {
     ];
     for (label, text) in optional {
         if let Some(text) = text {
-            page.field(FIELD, label, Role::Plain, &clean::line(text, 600));
+            page.field(FIELD, label, Role::Plain, &text::one_line(text, 600));
         }
     }
     for (index, source) in finding.sources.iter().take(NAMES).enumerate() {
@@ -77,7 +77,7 @@ fn head(page: &mut Page, finding: &Finding) {
         (Role::Strong, words::name(finding)),
         (
             Role::Plain,
-            format!("  on {}", clean::line(&finding.node, 80)),
+            format!("  on {}", text::one_line(&finding.node, 80)),
         ),
     ];
     match finding.level {
@@ -96,16 +96,21 @@ fn expectation(page: &mut Page, finding: &Finding, outcome: &ExpectationOutcome,
         FIELD,
         label,
         Role::Strong,
-        &clean::line(&outcome.expect, limit),
+        &text::one_line(&outcome.expect, limit),
     );
     // The reason of an unknown is often the whole message; once is enough.
     if let Some(found) = &outcome.found
         && *found != finding.message
     {
-        page.field(FIELD, "found", Role::Fail, &clean::line(found, limit));
+        page.field(FIELD, "found", Role::Fail, &text::one_line(found, limit));
     }
     if let Some(expected) = &outcome.expected {
-        page.field(FIELD, "expected", Role::Pass, &clean::line(expected, limit));
+        page.field(
+            FIELD,
+            "expected",
+            Role::Pass,
+            &text::one_line(expected, limit),
+        );
     }
 }
 
@@ -113,13 +118,13 @@ fn fix(page: &mut Page, finding: &Finding) {
     let mut lines = finding
         .fix
         .iter()
-        .flat_map(|step| clean::lines(step, FIX_LINE))
+        .flat_map(|step| text::lines(step, FIX_LINE))
         .filter(|line| !line.trim().is_empty())
         .peekable();
     if lines.peek().is_none() {
         return;
     }
-    let place = format!("on {}:", clean::line(&finding.node, 80));
+    let place = format!("on {}:", text::one_line(&finding.node, 80));
     page.field(FIELD, "fix", Role::Plain, &place);
     for line in lines.by_ref().take(FIX_LINES) {
         page.verbatim(COMMAND, &line);
@@ -156,11 +161,11 @@ pub(super) fn dark_node(page: &mut Page, dark: &DarkNode<'_>) {
             Role::Plain,
             format!(
                 " ({}) could not be looked at",
-                clean::line(&dark.node.instance, 80)
+                text::one_line(&dark.node.instance, 80)
             ),
         ),
     ]);
-    page.line(TEXT, Role::Plain, &clean::line(dark.trouble, 600));
+    page.line(TEXT, Role::Plain, &text::one_line(dark.trouble, 600));
     let number = words::count(dark.findings.len(), "invariant is", "invariants are");
     folded(
         page,
@@ -188,7 +193,7 @@ pub(super) fn names(findings: &[&Finding]) -> String {
         format!(
             "{} on {}",
             words::name(finding),
-            clean::line(&finding.node, 80)
+            text::one_line(&finding.node, 80)
         )
     })
 }

@@ -15,11 +15,11 @@ mod tail;
 
 use runproof_model::{Finding, Report, Verdict};
 
-use crate::clean;
 use crate::paint::{Paint, Role};
 use crate::words::count;
 use fold::Folded;
 use page::{NARROWEST, Page, WIDEST};
+use runproof_model::text;
 
 /// What the report of a recording opens with.
 const RECORDED: &str = "recorded reference, not your site";
@@ -96,9 +96,9 @@ fn opening(page: &mut Page, report: &Report) {
     }
     let words = format!(
         "site {}, profile {}, looked at {}, took {} s",
-        clean::line(&report.site, 80),
-        clean::line(&report.profile, 80),
-        clean::line(&report.started, 40),
+        text::one_line(&report.site, 80),
+        text::one_line(&report.profile, 80),
+        text::one_line(&report.started, 40),
         seconds(report.duration_s),
     );
     page.line(0, Role::Strong, &words);

@@ -8,9 +8,9 @@ use runproof_model::{Finding, NodeRecord, Report, Verdict};
 use super::entry::names;
 use super::fold::is_document_defect;
 use super::page::Page;
-use crate::clean;
 use crate::paint::Role;
 use crate::words::exit_of;
+use runproof_model::text;
 
 /// More groups of skips are counted.
 const REASONS: usize = 20;
@@ -43,7 +43,7 @@ fn holds(page: &mut Page, report: &Report) {
     }
     let counts: Vec<String> = suites
         .iter()
-        .map(|(suite, findings)| format!("{} {}", clean::line(suite, 60), findings.len()))
+        .map(|(suite, findings)| format!("{} {}", text::one_line(suite, 60), findings.len()))
         .collect();
     let head = format!("Holds ({}): ", passes.len());
     page.hanging(0, &head, Role::Pass, Role::Plain, &counts.join(", "));
@@ -52,7 +52,7 @@ fn holds(page: &mut Page, report: &Report) {
             for finding in findings {
                 page.hanging(2, "pass  ", Role::Pass, Role::Plain, &names(&[finding]));
                 if let Some(reading) = &finding.reading {
-                    page.field(8, "reading", Role::Plain, &clean::line(reading, 300));
+                    page.field(8, "reading", Role::Plain, &text::one_line(reading, 300));
                 }
             }
         }
@@ -72,7 +72,7 @@ fn skips(page: &mut Page, report: &Report) {
     );
     let mut reasons: BTreeMap<String, Vec<&Finding>> = BTreeMap::new();
     for finding in skips {
-        let reason = clean::line(&finding.message, 300);
+        let reason = text::one_line(&finding.message, 300);
         let reason = if reason.is_empty() {
             "no reason given".to_owned()
         } else {
@@ -120,7 +120,7 @@ fn nodes(page: &mut Page, nodes: &[NodeRecord]) {
         .iter()
         .map(|node| {
             let role = node.role.as_str();
-            let instance = clean::line(&node.instance, 80);
+            let instance = text::one_line(&node.instance, 80);
             let mut about = Vec::new();
             if instance != role && !instance.is_empty() {
                 about.push(instance);
@@ -159,7 +159,7 @@ fn nodes(page: &mut Page, nodes: &[NodeRecord]) {
     }
     for node in nodes {
         if let Some(trouble) = &node.trouble {
-            let words = format!("{}: {}", node.role, clean::line(trouble, 300));
+            let words = format!("{}: {}", node.role, text::one_line(trouble, 300));
             page.line(2, Role::Error, &words);
         }
         if page.verbose {
@@ -167,7 +167,7 @@ fn nodes(page: &mut Page, nodes: &[NodeRecord]) {
                 page.line(
                     2,
                     Role::Dim,
-                    &format!("{}: image {}", node.role, clean::line(image, 120)),
+                    &format!("{}: image {}", node.role, text::one_line(image, 120)),
                 );
             }
             if let Some(skew) = node.skew_s {
@@ -192,7 +192,7 @@ fn notes(page: &mut Page, notes: &[String]) {
             "Note: ",
             Role::Strong,
             Role::Plain,
-            &clean::line(note, 600),
+            &text::one_line(note, 600),
         );
     }
 }

@@ -135,6 +135,6 @@ proptest! {
     ) {
         let text: String = text.into_iter().collect();
         let page = render(&sample::with_text_everywhere(&text), &plain(columns, verbose));
-        prop_assert!(!page.chars().any(|c| c != '\n' && clean::is_hostile(c)));
+        prop_assert!(!page.chars().any(|c| c != '\n' && text::is_hostile(c)));
     }
 }
