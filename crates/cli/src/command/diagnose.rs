@@ -42,8 +42,11 @@ const CAP: u64 = 64 << 20;
 #[derive(Clone, Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DiagnoseArgs {
-    /// A report that check wrote with --format json
-    #[arg(value_name = "REPORT.json", conflicts_with = "site")]
+    /// A report that check wrote with --format json; it knows its profile, and nothing is looked at
+    #[arg(
+        value_name = "REPORT.json",
+        conflicts_with_all = ["site", "profile", "jobs", "timeout", "deadline", "plan"]
+    )]
     pub report: Option<PathBuf>,
     /// What is looked at.
     #[command(flatten)]

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use rstest::rstest;
 use runproof_engine::{record_fault, site_of};
 use runproof_model::Evidence;
 use runproof_site::Bundle;
@@ -311,6 +312,19 @@ fn a_report_and_a_look_are_diagnosed_alike() {
         "{}",
         shown.stdout
     );
+}
+
+#[rstest]
+#[case::site("--site=prod")]
+#[case::profile("--profile=lxd")]
+#[case::jobs("--jobs=2")]
+#[case::timeout("--timeout=30s")]
+#[case::deadline("--deadline=1m")]
+#[case::plan("--plan")]
+fn a_kept_report_is_not_diagnosed_by_what_says_how_to_look(#[case] option: &str) {
+    let ran = run(&["diagnose", "report.json", option]);
+    assert_eq!(ran.code, Some(64), "{ran:#?}");
+    assert!(ran.stderr.contains("cannot be used with"), "{ran:#?}");
 }
 
 #[test]
