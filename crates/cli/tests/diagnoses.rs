@@ -40,7 +40,7 @@ impl Records {
 
     /// What a report of the site would lead to while these faults are in.
     fn diagnosed(&self, faults: &[&FaultRecording]) -> Diagnosis {
-        diagnose(&self.signatures, &self.report(faults))
+        diagnose(&self.signatures, "incus", &self.report(faults))
     }
 
     fn report(&self, faults: &[&FaultRecording]) -> Report {
@@ -118,7 +118,7 @@ fn every_recorded_fault_is_named_first_when_all_its_declared_consequences_are_re
                 later += 1;
             }
         }
-        let diagnosis = diagnose(&records.signatures, &report);
+        let diagnosis = diagnose(&records.signatures, "incus", &report);
         // What another scenario turns red may be a consequence of this one, with all of its consequences:
         // then nobody can tell.
         let first = &diagnosis.candidates[0];

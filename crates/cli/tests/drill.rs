@@ -39,10 +39,12 @@ const COMES_AND_GOES: &str = r#"
     sources: [production-guide/common-operations]
 "#;
 
-/// A C library that says it is an old one for the first two looks: that of the red, and that of the judge.
-const RED_FOR_TWO_LOOKS: &str = r#"
-  - id: probe-red-for-moments
-    title: the C library says for two looks that it is an old one
+/// A C library that says it is an old one while something holds, and then mends by itself.
+fn old_library(id: &str, while_: &str, fix: &str) -> String {
+    format!(
+        r#"
+  - id: {id}
+    title: the C library says for a while that it is an old one
     on: system
     fault:
       edit-file:
@@ -50,11 +52,13 @@ const RED_FOR_TWO_LOOKS: &str = r#"
         content: |
           #!/bin/sh
           echo x >>/run/probe-looks
-          if [ "$(wc -l </run/probe-looks)" -le 2 ]; then echo glibc 2.1; else ldd --version | sed -n '1s/.* /glibc /p'; fi
+          if {while_}; then echo glibc 2.1; else ldd --version | sed -n '1s/.* /glibc /p'; fi
     turns-red: [glibc-binary-le-container]
-    fix: { run: [ "true" ] }
+    fix: {{ run: [ "{fix}" ] }}
     sources: [production-guide/troubleshooting-quick-reference]
-"#;
+"#
+    )
+}
 
 fn drill(site: &TestSite, words: &[&str]) -> Command {
     let mut command = site.runproof();
@@ -272,9 +276,15 @@ fn fixes_that_prove_nothing(site: &TestSite, before: &str) {
     let leaves = scenario
         .replace(SCENARIO, "probe-fix-leaves")
         .replace(last, &format!("{last}        - echo '# left' >> {ENV}\n"));
+    // The first look is that of the red, the second that of the judge.
+    let two_looks = "[ $(wc -l </run/probe-looks) -le 2 ]";
+    let moments = old_library("probe-red-for-moments", two_looks, "true");
+    // Longer than it is watched, shorter than its fix takes.
+    let seconds = "[ $(($(date +%s) - $(stat -c %Y $0))) -lt 9 ]";
+    let healed = old_library("probe-time-mends", seconds, "sleep 10");
     std::fs::write(
         suites.path().join("probe.yaml"),
-        format!("suite: probe\nscenarios:\n{missing}{leaves}{COMES_AND_GOES}{RED_FOR_TWO_LOOKS}"),
+        format!("suite: probe\nscenarios:\n{missing}{leaves}{COMES_AND_GOES}{moments}{healed}"),
     )
     .unwrap();
     let suites = suites.path().to_str().unwrap();
@@ -306,6 +316,9 @@ fn fixes_that_prove_nothing(site: &TestSite, before: &str) {
     assert_eq!(moments["fix"]["fix"], "unneeded", "{moments}");
     let why = moments["fix"]["why"].as_str().unwrap();
     assert_eq!(why, "it turned green by itself");
+    let healed = row("probe-time-mends");
+    site.sh("system", "rm /run/probe-looks");
+    assert_eq!(healed["outcome"], "fix-unneeded", "{healed}");
     let leaves = row("probe-fix-leaves");
     site.sh("system", &format!("sed -i '/^# left$/d' {ENV}"));
     assert_eq!(leaves["outcome"], "not-restored", "{leaves}");

@@ -324,8 +324,10 @@ impl Class<'_> {
 
 /// Ranks the scenarios whose signatures explain what is red in a report.
 ///
-/// Exit code 0 with a candidate, 2 when something is red and none fits, 3 when nothing is red.
-pub fn diagnose(signatures: &[Signature], report: &Report) -> Diagnosis {
+/// `recorded_in` is the profile of the reference that the signatures lie on. Exit code 0 with a
+/// candidate, 2 when something is red and none fits, or nothing is and not all could be established, 3
+/// when nothing is red.
+pub fn diagnose(signatures: &[Signature], recorded_in: &str, report: &Report) -> Diagnosis {
     let seen = Seen::of(report);
     let all: BTreeSet<usize> = (0..seen.red.len()).collect();
     let mut classes = classes(signatures, &seen);
@@ -355,14 +357,17 @@ pub fn diagnose(signatures: &[Signature], report: &Report) -> Diagnosis {
         ranked.push(class);
     }
     let code = match (seen.red.is_empty(), candidates.is_empty()) {
-        (true, _) => ExitCode::NothingChecked,
-        (false, true) => ExitCode::Unestablished,
+        (true, _) if seen.errors == 0 => ExitCode::NothingChecked,
+        (true, _) | (false, true) => ExitCode::Unestablished,
         (false, false) => ExitCode::Conforms,
     };
     let mark = |at: &usize| seen.red.get(*at).map(|red| red.mark.clone());
     Diagnosis {
         format: FORMAT.to_owned(),
         site: report.site.clone(),
+        profile: report.profile.clone(),
+        recorded_in: recorded_in.to_owned(),
+        partial: report.exit_code == ExitCode::Interrupted.code(),
         recorded: report.recorded,
         exit_code: code.code(),
         red: all.iter().filter_map(mark).collect(),

@@ -140,7 +140,7 @@ mod tests {
                 { "remove-file": { "path": "/etc/app/a" } },
                 { "unit": { "name": "ui.service", "do": "stop" }, "on": "proxy" },
             ],
-            "then": [{ "daemon-reload": {} }, { "restart-unit": "ui.service" }, { "wait-s": 2 }],
+            "then": [{ "daemon-reload": {} }, { "restart-unit": "ui.service" }, { "undo-touch": "/opt/gbo/x" }, { "wait-s": 2 }],
             "on": "system",
         }))
         .unwrap();
@@ -151,7 +151,7 @@ mod tests {
             .collect();
         assert_eq!(roles, [None, Some("proxy")]);
         assert_eq!(fault.on.as_deref(), Some("system"));
-        assert_eq!(fault.then.len(), 3);
+        assert_eq!(fault.then.len(), 4);
     }
 
     #[rstest]

@@ -19,6 +19,9 @@ pub enum Settle {
     StopUnit(String),
     /// A unit is started.
     StartUnit(String),
+    /// After the undo alone, a file gets the time of now, where it is there. What a program makes of
+    /// another one, which was put back or written anew meanwhile, is not older than that then.
+    UndoTouch(String),
     /// So many seconds pass, 30 at most.
     WaitS(u8),
 }
@@ -40,16 +43,21 @@ impl Settle {
             | Self::RestartUnit(_)
             | Self::ReloadUnit(_)
             | Self::StopUnit(_)
-            | Self::StartUnit(_) => 0,
+            | Self::StartUnit(_)
+            | Self::UndoTouch(_) => 0,
         }
     }
 
     /// Its text after an undo.
     pub(crate) fn undo_text(&self) -> Result<String, FaultError> {
-        if let Self::WaitS(seconds) = self {
-            return Self::WaitS(UNDO_PAUSE.min(*seconds)).text();
+        match self {
+            Self::WaitS(seconds) => Self::WaitS(UNDO_PAUSE.min(*seconds)).text(),
+            Self::UndoTouch(path) => {
+                crate::primitive::check_path(path)?;
+                Ok(format!("touch -c -- {} 2>/dev/null; :", sh(path)))
+            }
+            other => other.text(),
         }
-        self.text()
     }
 
     /// Its text. A unit that does not come up is an effect, no failure of the action.
@@ -67,6 +75,7 @@ impl Settle {
             Self::ReloadUnit(name) => unit("reload", name),
             Self::StopUnit(name) => unit("stop", name),
             Self::StartUnit(name) => unit("start", name),
+            Self::UndoTouch(path) => crate::primitive::check_path(path).map(|()| String::new()),
             Self::WaitS(seconds) if *seconds <= 30 => Ok(format!("sleep {seconds}")),
             Self::WaitS(_) => Err(FaultError::Unreadable("`wait-s` is 30 at most".to_owned())),
         }

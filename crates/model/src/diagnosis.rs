@@ -12,6 +12,15 @@ pub struct Diagnosis {
     pub format: String,
     /// The site's name.
     pub site: String,
+    /// The reading of the documents that the site follows.
+    #[serde(default)]
+    pub profile: String,
+    /// The reading that the lab followed in which faults were recorded.
+    #[serde(default)]
+    pub recorded_in: String,
+    /// The run of the report was interrupted: what it did not come to may be red too.
+    #[serde(default)]
+    pub partial: bool,
     /// True when the red set is that of the recorded reference or of another recording.
     pub recorded: bool,
     /// The exit code of the run.

@@ -40,12 +40,18 @@ pub struct Row {
     pub outcome: Outcome,
     /// Why, when it is not caught.
     pub why: Option<String>,
+    /// Whether the fault was left in, for somebody to look at.
+    #[serde(default)]
+    pub held: bool,
     /// What was done, with the role of each node.
     pub acts: Vec<String>,
     /// Every invariant that had something to do with it.
     pub cells: Vec<Cell>,
     /// What became of the documented fix.
     pub fix: FixProof,
+    /// Commands of the fix that did not end with 0 when it was first run, and how.
+    #[serde(default)]
+    pub failed_commands: Vec<String>,
     /// Declared consequences that were not green when the fix had mended the rest.
     pub left: Vec<String>,
     /// The roles whose nodes had to be made anew to undo it.
@@ -110,6 +116,9 @@ pub struct Times {
     pub inject_s: f64,
     /// From there until red.
     pub red_s: Option<f64>,
+    /// For how long it was seen to stay red before the fix.
+    #[serde(default)]
+    pub stood_s: Option<f64>,
     /// From the fix until green.
     pub green_s: Option<f64>,
     /// Until everything was as before.
@@ -119,6 +128,14 @@ pub struct Times {
 }
 
 impl Times {
+    /// Whether the fix took longer than the fault was watched without it: then time may have mended it.
+    pub fn may_have_healed(&self) -> bool {
+        match (self.stood_s, self.green_s) {
+            (Some(stood), Some(green)) => green > stood,
+            _ => false,
+        }
+    }
+
     /// The phases by name and in their order: none for one that was not come to.
     pub fn phases(&self) -> [(&'static str, Option<f64>); 4] {
         let taken = |seconds: f64| (seconds > 0.0).then_some(seconds);
@@ -145,9 +162,11 @@ impl Row {
             standins: Vec::new(),
             outcome: Outcome::Error,
             why: None,
+            held: false,
             acts: Vec::new(),
             cells: Vec::new(),
             fix: FixProof::Untried,
+            failed_commands: Vec::new(),
             left: Vec::new(),
             anew: Vec::new(),
             residue: Vec::new(),
@@ -166,11 +185,6 @@ impl Row {
     /// The invariants of which this became.
     pub fn of(&self, kind: Outcome) -> impl Iterator<Item = &Cell> {
         self.cells.iter().filter(move |cell| cell.kind == kind)
-    }
-
-    /// Whether everything that should have turned red did, whatever became of the rest.
-    pub fn saw_it(&self) -> bool {
-        self.of(Outcome::Caught).next().is_some() && self.of(Outcome::Missed).next().is_none()
     }
 }
 
@@ -277,10 +291,10 @@ mod tests {
                 "format": "runproof.drill/1", "lab": "lab", "exit_code": 1, "wanted": ["a"], "stopped": null,
                 "scenarios": [{
                     "scenario": "a", "title": "", "role": "system", "standins": [], "outcome": "fix-failed",
-                    "why": null, "acts": [],
+                    "why": null, "held": false, "acts": [],
                     "cells": [{ "invariant": "an-id", "node": "system", "kind": "caught", "message": "it is red" }],
-                    "fix": { "fix": "failed", "why": "still red" }, "left": [], "anew": [], "residue": [],
-                    "times": { "inject_s": 0.0, "red_s": null, "green_s": null, "restore_s": 0.0, "whole_s": 0.0 },
+                    "fix": { "fix": "failed", "why": "still red" }, "failed_commands": [], "left": [], "anew": [], "residue": [],
+                    "times": { "inject_s": 0.0, "red_s": null, "stood_s": null, "green_s": null, "restore_s": 0.0, "whole_s": 0.0 },
                 }],
             })
         );

@@ -91,7 +91,9 @@ pub fn run(args: &CheckArgs, display: &DisplayOptions) -> ExitCode {
         message::error(&error.to_string());
         return error.exit_code();
     }
-    if let Err(code) = recover::before_looking(args.target.site.as_ref()) {
+    if !args.look.plan
+        && let Err(code) = recover::before_looking(args.target.site.as_ref())
+    {
         return code;
     }
     let loaded = load::library(&args.target.documents)
@@ -109,7 +111,7 @@ pub fn run(args: &CheckArgs, display: &DisplayOptions) -> ExitCode {
         message::help(&help);
     }
     if args.look.plan {
-        return print_plan(&target, &plan, args);
+        return print_plan(&target, &plan, &args.look);
     }
     let gate = args.gate.gate();
     let checked = match &target {
@@ -187,12 +189,12 @@ pub(super) fn roles(plan: &Plan) -> Vec<String> {
 }
 
 /// Prints what would run, and runs nothing.
-fn print_plan(target: &Target, plan: &Plan, args: &CheckArgs) -> ExitCode {
+pub(super) fn print_plan(target: &Target, plan: &Plan, look: &LookOptions) -> ExitCode {
     let Target::Live(live) = target else {
         message::note("a recording is replayed: nothing would run");
         return ExitCode::Conforms;
     };
-    planned(&live.file.site, &live.key, &args.look, plan.wanted())
+    planned(&live.file.site, &live.key, look, plan.wanted())
 }
 
 /// Prints what the first look at a site would run.

@@ -9,6 +9,7 @@ use runproof_model::exit::Gate;
 use runproof_model::{Diagnosis, ExitCode, Report, Site, report};
 use runproof_suite::{Library, Selection, Waivers, bind};
 
+use super::recover;
 use crate::cli::UsageError;
 use crate::live::run_options;
 use crate::load::{self, LoadError, Target};
@@ -27,7 +28,7 @@ cover: who adds most to what is explained already comes next. What could not
 be established neither confirms nor refutes.
 
 Nothing on the site is changed. Exit code 0 says that a scenario fits, 2 that
-none does, 3 that nothing is red.";
+none does or that what is red is not known, 3 that nothing is red.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -102,12 +103,20 @@ pub fn run(args: &DiagnoseArgs, display: &DisplayOptions) -> ExitCode {
 
 /// A fresh report of a site.
 fn look(library: &Library, args: &DiagnoseArgs, display: &DisplayOptions) -> ExitCode {
+    if !args.look.plan
+        && let Err(code) = recover::before_looking(args.target.site.as_ref())
+    {
+        return code;
+    }
     let target = match load::target(&args.target, library) {
         Ok(target) => target,
         Err(error) => return error.report(display),
     };
     let site = target.site();
     let plan = bind(library, &site, &Selection::all());
+    if args.look.plan {
+        return super::check::print_plan(&target, &plan, &args.look);
+    }
     let gate = Gate::default();
     let checked = match &target {
         Target::Recorded(bundle) => Ok(runproof_engine::replay(
@@ -116,9 +125,6 @@ fn look(library: &Library, args: &DiagnoseArgs, display: &DisplayOptions) -> Exi
             &Waivers::default(),
             gate,
         )),
-        Target::Live(live) if args.look.plan => {
-            return super::check::planned(&live.file.site, &live.key, &args.look, plan.wanted());
-        }
         Target::Live(live) => {
             super::check::look_at(live, &plan, gate, &run_options(&args.look, None), display)
         }
@@ -169,26 +175,36 @@ fn diagnosis(
     site: Option<Site>,
     recorded: Option<&Path>,
 ) -> Result<Diagnosis, LoadError> {
+    load::known_profile(&report.profile, library)?;
     let reference = load::reference(library, None)?;
     let recordings = faults::recordings(recorded)?;
     let of_reference = runproof_engine::site_of(&reference);
     let plan = bind(library, &of_reference, &Selection::all());
     let site = site.unwrap_or_else(|| {
         let mut site = of_reference.clone();
-        if library.profile(&report.profile).is_some() {
-            site.profile.clone_from(&report.profile);
-        }
+        site.profile.clone_from(&report.profile);
         site
     });
     let signatures =
         runproof_engine::signatures(library, &plan, &reference.evidence, &recordings, &site);
-    Ok(runproof_engine::diagnose(&signatures, report))
+    let recorded_in = &of_reference.profile;
+    Ok(runproof_engine::diagnose(&signatures, recorded_in, report))
+}
+
+/// The site as it stands in a command that looks at it again: as it was named, else as the report
+/// names it.
+fn named(diagnosis: &Diagnosis, target: &TargetOptions) -> String {
+    match &target.site {
+        Some(choice) => choice.to_string(),
+        None => diagnosis.site.clone(),
+    }
 }
 
 fn show(diagnosis: &Diagnosis, args: &DiagnoseArgs, display: &DisplayOptions) -> ExitCode {
     let text = match args.format {
         TextFormat::Terminal => Ok(runproof_report::diagnosis::terminal::render(
             diagnosis,
+            &named(diagnosis, &args.target),
             &display.style(),
         )),
         TextFormat::Json => runproof_report::json::to_string(diagnosis),

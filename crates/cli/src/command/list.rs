@@ -2,9 +2,10 @@
 
 use clap::{Args, ValueEnum};
 use runproof_model::ExitCode;
-use runproof_suite::Library;
+use runproof_suite::{Library, Scenario};
 use serde_json::Value;
 
+use crate::cli::UsageError;
 use crate::load;
 use crate::options::{DisplayOptions, SelectOptions, SuiteOptions, TextFormat};
 use crate::{message, write};
@@ -14,13 +15,14 @@ Examples:
   runproof list                                     every invariant: id, severity, role, title
   runproof list --suite firewall --severity high    some of them
   runproof list --profile lxd                       those of one reading
+  runproof list scenarios --suite vault             what can be broken in a lab, and what mends it
   runproof list facts                               the kinds of facts that suites can ask for";
 
 /// Arguments of `list`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ListArgs {
-    /// What to list: invariants, suites, profiles or facts
+    /// What to list: invariants, scenarios, suites, profiles or facts
     #[arg(
         value_name = "WHAT",
         default_value = "invariants",
@@ -44,11 +46,37 @@ pub struct ListArgs {
     pub format: TextFormat,
 }
 
+impl ListArgs {
+    /// What the parser cannot know.
+    ///
+    /// # Errors
+    ///
+    /// When something is selected of what has no such thing.
+    pub fn check(&self) -> Result<(), UsageError> {
+        let wrong = match self.what {
+            Listed::Invariants => None,
+            Listed::Scenarios => self.select.severity.map(|_| "--severity"),
+            Listed::Suites | Listed::Profiles | Listed::Facts => {
+                (!self.select.is_empty()).then_some("--suite, --id and --severity")
+            }
+        };
+        match wrong {
+            None => Ok(()),
+            Some(options) => Err(UsageError::new(
+                format!("{options} select invariants, and something else is listed"),
+                "leave them away; scenarios are selected by --suite and --id",
+            )),
+        }
+    }
+}
+
 /// What can be listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Listed {
     /// Invariants.
     Invariants,
+    /// Scenarios: what can be broken.
+    Scenarios,
     /// Suites.
     Suites,
     /// Profiles.
@@ -70,6 +98,7 @@ pub fn run(args: &ListArgs, display: &DisplayOptions) -> ExitCode {
     }
     let rows = match args.what {
         Listed::Invariants => invariants(&library, args),
+        Listed::Scenarios => scenarios(&library, args),
         Listed::Suites => suites(&library),
         Listed::Profiles => profiles(&library),
         Listed::Facts => facts(),
@@ -125,6 +154,51 @@ fn invariants(library: &Library, args: &ListArgs) -> Vec<Row> {
                 ("on", on.join(",")),
                 ("suite", suite.suite.to_string()),
                 ("title", invariant.title.clone()),
+            ]
+        })
+        .collect()
+}
+
+/// Scenarios with the profiles in which what they have to turn red is asked for.
+fn scenarios(library: &Library, args: &ListArgs) -> Vec<Row> {
+    let is_one_of = |patterns: &[String], name: &str| {
+        patterns.is_empty()
+            || patterns
+                .iter()
+                .any(|one| runproof_suite::matches(one, name))
+    };
+    let holds = |scenario: &Scenario, profile: &str| {
+        let mut reds = scenario.turns_red.iter();
+        reds.all(|id| {
+            let red = library.invariant(&id.value);
+            red.is_some_and(|(_, invariant)| library.applies(invariant, profile))
+        })
+    };
+    let profile = args.documents.profile.as_deref();
+    library
+        .scenarios()
+        .filter(|(suite, scenario)| {
+            is_one_of(&args.select.suites, &suite.suite.value)
+                && is_one_of(&args.select.ids, &scenario.id.value)
+                && profile.is_none_or(|profile| holds(scenario, profile))
+        })
+        .map(|(suite, scenario)| {
+            let on = scenario.on.0.iter().map(|role| role.value.clone());
+            let profiles = library.profile_names().filter(|name| holds(scenario, name));
+            let fix = scenario.fix.as_ref().map(|fix| fix.to_json());
+            let has = |key: &str| fix.as_ref().is_some_and(|fix| fix.get(key).is_some());
+            let fix = match (has("run"), has("document-defect")) {
+                (true, true) => "defect",
+                (true, false) => "fix",
+                (false, _) => "no-fix",
+            };
+            vec![
+                ("id", scenario.id.value.clone()),
+                ("on", on.collect::<Vec<_>>().join(",")),
+                ("fix", fix.to_owned()),
+                ("profiles", profiles.collect::<Vec<_>>().join(",")),
+                ("suite", suite.suite.to_string()),
+                ("title", scenario.title.clone()),
             ]
         })
         .collect()

@@ -17,6 +17,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::check::planned;
+use super::recover;
 use crate::cli::UsageError;
 use crate::live::{Shown, block_on};
 use crate::load::{self, LoadError, Target};
@@ -124,6 +125,11 @@ enum State {
 
 /// Runs `look`.
 pub fn run(args: &LookArgs, display: &DisplayOptions) -> ExitCode {
+    if !args.look.plan
+        && let Err(code) = recover::before_looking(args.target.site.as_ref())
+    {
+        return code;
+    }
     let prepared = load::library(&args.target.documents).and_then(|library| {
         let place = Place::of(args, &library)?;
         let wanted = wanted(args, &library, &place.site)?;

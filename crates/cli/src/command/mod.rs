@@ -83,10 +83,10 @@ impl Command {
             Self::Drill(args) => args.check(),
             Self::Prove(args) => args.check(),
             Self::Diagnose(args) => args.check(),
+            Self::List(args) => args.check(),
             Self::Lint(_)
             | Self::Schema(_)
             | Self::Explain(_)
-            | Self::List(_)
             | Self::Init(_)
             | Self::Lab(_)
             | Self::Recover(_)

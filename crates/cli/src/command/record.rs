@@ -6,7 +6,7 @@ use clap::Args;
 use runproof_model::ExitCode;
 use runproof_suite::bind;
 
-use super::check::roles;
+use super::check::{print_plan, roles};
 use super::recover;
 use crate::cli::UsageError;
 use crate::live::{Shown, block_on, run_options};
@@ -69,7 +69,9 @@ impl RecordArgs {
 
 /// Runs `record`.
 pub fn run(args: &RecordArgs, display: &DisplayOptions) -> ExitCode {
-    if let Err(code) = recover::before_looking(args.target.site.as_ref()) {
+    if !args.look.plan
+        && let Err(code) = recover::before_looking(args.target.site.as_ref())
+    {
         return code;
     }
     let loaded = load::library(&args.target.documents)
@@ -85,6 +87,9 @@ pub fn run(args: &RecordArgs, display: &DisplayOptions) -> ExitCode {
     if plan.wanted().is_empty() {
         message::error("there is nothing to record: no selected invariant looks at a node");
         return ExitCode::NothingChecked;
+    }
+    if args.look.plan {
+        return print_plan(&target, &plan, &args.look);
     }
     let options = run_options(&args.look, None);
     let progress = display.progress();

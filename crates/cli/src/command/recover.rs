@@ -16,7 +16,10 @@ Undo what a drill left in a lab.
 
 What a fault will do is on disk before it is done, so that whatever died in between, this finds it
 and puts it back by its state. A node where that cannot be done is made anew. Commands that touch a
-lab do the same first; this one also undoes a fault that `drill --hold` left in.";
+lab do the same first; this one also undoes a fault that `drill --hold` left in.
+
+Exit code 0 says that the lab is whole, 2 that it could not be made whole, 64 that there is no such
+lab or that a drill is at work on it.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,6 +42,12 @@ pub fn run(args: &RecoverArgs) -> ExitCode {
 
 /// Undoes everything, held or not, and says what that was.
 pub(super) fn undo(lab: &LabName) -> ExitCode {
+    // A name that is misspelt is not a lab that is whole.
+    if let Ok(None) = runproof_lab::find_state(lab) {
+        message::error(&format!("there is no lab {lab}"));
+        message::help("`runproof lab list` shows those that are");
+        return ExitCode::Usage;
+    }
     let healed = block_on_saying("it goes on to the end: half undone is worse", |_| {
         runproof_fault::heal(lab, true)
     });
@@ -73,7 +82,7 @@ pub(super) fn before_looking(choice: Option<&SiteChoice>) -> Result<(), ExitCode
     LabName::new(name).map_or(Ok(()), |lab| before(&lab))
 }
 
-/// Heals a lab of which nobody is at work.
+/// Heals a lab on which nobody is at work.
 pub(in crate::command) fn before(lab: &LabName) -> Result<(), ExitCode> {
     if runproof_fault::is_busy(lab) {
         message::note(&format!(
@@ -81,11 +90,12 @@ pub(in crate::command) fn before(lab: &LabName) -> Result<(), ExitCode> {
         ));
         return Ok(());
     }
-    first(lab)
+    first(lab).map(drop)
 }
 
-/// Heals a lab before a command touches it. A fault that somebody holds stays, and is named.
-pub(in crate::command) fn first(lab: &LabName) -> Result<(), ExitCode> {
+/// Heals a lab before a command touches it. A fault that somebody holds stays, and is named; what was
+/// undone, and what stays.
+pub(in crate::command) fn first(lab: &LabName) -> Result<Healed, ExitCode> {
     let healed = block_on_saying("it goes on to the end: half undone is worse", |_| {
         runproof_fault::heal(lab, false)
     });
@@ -97,7 +107,7 @@ pub(in crate::command) fn first(lab: &LabName) -> Result<(), ExitCode> {
         Ok(Err(error)) => Err(failed(&error)),
         Ok(Ok(healed)) => {
             say(lab, &healed);
-            Ok(())
+            Ok(healed)
         }
     }
 }

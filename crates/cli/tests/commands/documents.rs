@@ -333,10 +333,59 @@ fn explain_knows_ids_covered_statements_and_statements_that_are_not_encoded() {
     );
 }
 
+#[test]
+fn explain_shows_what_a_scenario_breaks_and_how_it_is_mended() {
+    let library = Library::builtin().unwrap();
+    for (_, scenario) in library.scenarios() {
+        let id = scenario.id.as_str();
+        let ran = run(&["explain", id]);
+        assert_eq!(ran.code, Some(0), "{id}: {}", ran.stderr);
+        // A statement that an invariant covers too shows both.
+        let (_, shown) = ran
+            .stdout
+            .split_once(&format!("{id}  (scenario, "))
+            .unwrap_or_else(|| panic!("{id}: {}", ran.stdout));
+        assert!(shown.contains("\nFault\n"), "{id}: {shown}");
+        for red in &scenario.turns_red {
+            assert!(shown.contains(&red.value), "{id}: {shown}");
+        }
+        assert!(!shown.contains("{profile."), "{id}: {shown}");
+    }
+    let json = run(&["explain", "botui-server-url-external", "--format", "json"]).json();
+    assert_eq!(json["turns_red"][0], "botui-server-url-localhost");
+    assert_eq!(json["fix_on"], "system");
+    assert_eq!(json["fix"][1], "systemctl daemon-reload");
+}
+
+/// What the README shows stands so in the output, but for the moment of the recording.
+#[test]
+fn the_picture_of_the_readme_is_what_the_program_prints() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let (_, picture) = readme.split_once("$ runproof check\n").unwrap();
+    let (picture, _) = picture.split_once("```").unwrap();
+    let moment = |text: &str| -> String {
+        let lines = text
+            .lines()
+            .map(|line| line.split(", looked at").next().unwrap());
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let printed = moment(&run(&["check"]).stdout);
+    for part in moment(picture).split("\n…\n") {
+        let part = part.trim_matches('\n');
+        assert!(
+            printed.contains(part),
+            "not printed:\n{part}\n\nbut:\n{printed}"
+        );
+    }
+}
+
 #[rstest]
 #[case(&["list"], "botui-server-url-localhost")]
 #[case(&["list", "--suite", "fw", "--severity", "high"], "fw-loopback-accept-before-drop")]
 #[case(&["list", "--profile", "lxd"], "botui-server-url-localhost")]
+#[case(&["list", "scenarios"], "vault-sealed-after-restart")]
+#[case(&["list", "scenarios", "--profile", "lxd"], "botui-server-url-external")]
+#[case(&["list", "scenarios", "--suite", "vault", "--id", "*sealed*"], "vault-sealed-after-restart")]
 #[case(&["list", "suites"], "caddy")]
 #[case(&["list", "profiles"], "incus")]
 #[case(&["list", "facts"], "caddyfile")]
@@ -353,6 +402,9 @@ fn list_shows_what_there_is(#[case] words: &[&str], #[case] shown: &str) {
 #[case(&["list", "--suite", "no-such"], 3)]
 #[case(&["list", "--id", "no-such"], 3)]
 #[case(&["list", "--profile", "incs"], 64)]
+#[case(&["list", "scenarios", "--id", "no-such"], 3)]
+#[case(&["list", "scenarios", "--severity", "high"], 64)]
+#[case(&["list", "facts", "--id", "unit"], 64)]
 fn a_list_of_nothing_is_loud(#[case] words: &[&str], #[case] code: i32) {
     let ran = run(words);
     assert_eq!(ran.code, Some(code), "{}{}", ran.stdout, ran.stderr);

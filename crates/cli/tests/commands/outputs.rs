@@ -66,19 +66,16 @@ fn colours_are_shown_when_they_are_wanted(
     assert_eq!(Ran::of(&mut command).stdout.contains('\u{1b}'), coloured);
 }
 
-#[test]
-fn a_plan_prints_what_would_run_and_runs_nothing() {
+#[rstest]
+#[case::check(&["check"])]
+#[case::record(&["record", "kept.json"])]
+#[case::diagnose(&["diagnose"])]
+fn a_plan_prints_what_would_run_and_runs_nothing(#[case] command: &[&str]) {
     let room = Room::new();
     room.engine(&[]);
     room.program("bin/incus", "#!/bin/sh\ntouch \"${0%/*}/ran\"\nexit 1\n");
-    let ran = room.run(&[
-        "check",
-        "--suites",
-        "suites",
-        "--site",
-        "site.yaml",
-        "--plan",
-    ]);
+    let with = ["--suites", "suites", "--site", "site.yaml", "--plan"];
+    let ran = room.run(&[command, &with].concat());
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert!(
         ran.stdout.starts_with("# here: one, as root in one, from "),
@@ -97,6 +94,7 @@ fn a_plan_prints_what_would_run_and_runs_nothing() {
         ran.stdout
     );
     assert!(!room.path("bin/ran").exists());
+    assert!(!room.path("kept.json").exists());
 }
 
 #[rstest]

@@ -96,7 +96,11 @@ fn three() -> Kit {
 #[test]
 fn scenarios_that_nothing_tells_apart_are_one_class() {
     let kit = three();
-    let diagnosis = diagnose(&read(&kit, &[]), &report(&kit, &reds(&[BOTUI]), &[]));
+    let diagnosis = diagnose(
+        &read(&kit, &[]),
+        "tiny",
+        &report(&kit, &reds(&[BOTUI]), &[]),
+    );
     assert_eq!(diagnosis.exit_code, ExitCode::Conforms.code());
     assert_eq!(ids(&diagnosis.candidates[0]), ["address", "address-again"]);
     assert_eq!(diagnosis.candidates[0].score, 1.0);
@@ -121,8 +125,12 @@ fn scenarios_that_nothing_tells_apart_are_one_class() {
 fn an_error_neither_confirms_nor_refutes() {
     let kit = three();
     let report = report(&kit, &reds(&[BOTUI]), &["svc-ui-active"]);
-    let diagnosis = diagnose(&read(&kit, &[]), &report);
-    let without = diagnose(&read(&kit, &[]), &self::report(&kit, &reds(&[BOTUI]), &[]));
+    let diagnosis = diagnose(&read(&kit, &[]), "tiny", &report);
+    let without = diagnose(
+        &read(&kit, &[]),
+        "tiny",
+        &self::report(&kit, &reds(&[BOTUI]), &[]),
+    );
     assert_eq!(diagnosis.errors, without.errors + 1);
     // What would tell them apart could not be established, so all three fit as well.
     let all: BTreeSet<&str> = diagnosis.candidates.iter().flat_map(ids).collect();
@@ -141,11 +149,15 @@ fn an_error_neither_confirms_nor_refutes() {
 fn what_no_scenario_explains_is_said() {
     let kit = three();
     let signatures = read(&kit, &[]);
-    let diagnosis = diagnose(&signatures, &report(&kit, &reds(&[BOTUI, CADDY, UI]), &[]));
+    let diagnosis = diagnose(
+        &signatures,
+        "tiny",
+        &report(&kit, &reds(&[BOTUI, CADDY, UI]), &[]),
+    );
     assert_eq!(ids(&diagnosis.candidates[0]), ["unit"]);
     assert!(diagnosis.unexplained.is_empty());
     let other = ("caddy-config-path", "proxy");
-    let diagnosis = diagnose(&signatures, &report(&kit, &reds(&[other]), &[]));
+    let diagnosis = diagnose(&signatures, "tiny", &report(&kit, &reds(&[other]), &[]));
     assert_eq!(diagnosis.exit_code, ExitCode::Unestablished.code());
     assert!(diagnosis.candidates.is_empty());
     assert_eq!(diagnosis.unexplained.len(), 1);
@@ -154,12 +166,15 @@ fn what_no_scenario_explains_is_said() {
 #[test]
 fn nothing_red_is_nothing_to_diagnose() {
     let kit = three();
-    let diagnosis = diagnose(
-        &read(&kit, &[]),
-        &report(&kit, &reds(&[]), &["svc-ui-active"]),
-    );
+    let diagnosis = diagnose(&read(&kit, &[]), "tiny", &report(&kit, &reds(&[]), &[]));
     assert_eq!(diagnosis.exit_code, ExitCode::NothingChecked.code());
-    assert!(diagnosis.candidates.is_empty() && diagnosis.errors > 0);
+    assert!(diagnosis.candidates.is_empty() && !diagnosis.partial);
+    // What could not be looked at may be what is red.
+    let mut report = report(&kit, &reds(&[]), &["svc-ui-active"]);
+    report.exit_code = ExitCode::Interrupted.code();
+    let diagnosis = diagnose(&read(&kit, &[]), "tiny", &report);
+    assert_eq!(diagnosis.exit_code, ExitCode::Unestablished.code());
+    assert!(diagnosis.errors > 0 && diagnosis.partial);
 }
 
 #[test]
@@ -182,7 +197,7 @@ fn a_recorded_fault_is_recognised_by_what_it_did() {
         ("vault-is-sealed", sealed),
     ] {
         let report = of_findings(evaluate(&kit.plan, &kit.changed(change)));
-        let diagnosis = diagnose(&signatures, &report);
+        let diagnosis = diagnose(&signatures, "tiny", &report);
         assert_eq!(ids(&diagnosis.candidates[0]), [id]);
         assert!(diagnosis.candidates[0].scenarios[0].recorded);
         assert!(
@@ -196,7 +211,7 @@ fn a_recorded_fault_is_recognised_by_what_it_did() {
         sealed(role, kind, query, fact);
     };
     let report = of_findings(evaluate(&kit.plan, &kit.changed(both)));
-    let diagnosis = diagnose(&signatures, &report);
+    let diagnosis = diagnose(&signatures, "tiny", &report);
     let first: Vec<&str> = diagnosis.candidates.iter().take(2).flat_map(ids).collect();
     assert_eq!(first.len(), 2, "{first:?}");
 }
@@ -219,10 +234,14 @@ fn a_declared_consequence_that_came_after_the_recording_speaks_for_the_scenario_
     ));
     let recordings = [kit.recording("external-address", external_address)];
     let signatures = read(&kit, &recordings);
-    let diagnosis = diagnose(&signatures, &report(&kit, &reds(&[BOTUI, CADDY]), &[]));
+    let diagnosis = diagnose(
+        &signatures,
+        "tiny",
+        &report(&kit, &reds(&[BOTUI, CADDY]), &[]),
+    );
     assert_eq!(ids(&diagnosis.candidates[0]), ["external-address"]);
     assert!(diagnosis.unexplained.is_empty());
-    let alone = diagnose(&signatures, &report(&kit, &reds(&[BOTUI]), &[]));
+    let alone = diagnose(&signatures, "tiny", &report(&kit, &reds(&[BOTUI]), &[]));
     assert_eq!(alone.candidates[0].score, 1.0);
     assert!(alone.candidates[0].missing.is_empty());
 }
@@ -236,7 +255,7 @@ fn scenarios_that_explain_different_things_are_no_class_though_errors_hide_what_
     ));
     let hidden = ["svc-botserver-active", "svc-ui-active"];
     let report = report(&kit, &reds(&[BOTUI, CADDY]), &hidden);
-    let diagnosis = diagnose(&read(&kit, &[]), &report);
+    let diagnosis = diagnose(&read(&kit, &[]), "tiny", &report);
     let candidates: Vec<_> = diagnosis.candidates.iter().map(ids).collect();
     assert_eq!(candidates, [["one"], ["other"]]);
     assert!(
@@ -368,7 +387,7 @@ fn every_fault_is_first_and_of_every_two_at_once_both_are_within_the_first_three
     let before = evaluate(&kit.plan, &kit.bundle.evidence);
     for signature in &all {
         let red = marks_of(signature).collect();
-        let diagnosis = diagnose(&all, &turned(before.clone(), &red, &[]));
+        let diagnosis = diagnose(&all, "tiny", &turned(before.clone(), &red, &[]));
         assert_eq!(place(&diagnosis, signature.scenario()), 0);
     }
     let (mut pairs, mut late) = (0, Vec::new());
@@ -380,7 +399,7 @@ fn every_fault_is_first_and_of_every_two_at_once_both_are_within_the_first_three
                 continue;
             }
             let red = marks_of(one).chain(marks_of(other)).collect();
-            let diagnosis = diagnose(&all, &turned(before.clone(), &red, &[]));
+            let diagnosis = diagnose(&all, "tiny", &turned(before.clone(), &red, &[]));
             pairs += 1;
             let behind = |one: &Signature| place(&diagnosis, one.scenario()) > 2;
             if behind(one) || behind(other) {
@@ -425,7 +444,7 @@ fn every_documented_scenario_is_found_alone_and_with_another() {
         .collect();
     let mut late = Vec::new();
     for (signature, red) in &seen {
-        let diagnosis = diagnose(&all, &turned(before.clone(), red, &[]));
+        let diagnosis = diagnose(&all, "tiny", &turned(before.clone(), red, &[]));
         if place(&diagnosis, signature) != Some(0) {
             late.push(signature.scenario().to_owned());
         }
@@ -440,7 +459,7 @@ fn every_documented_scenario_is_found_alone_and_with_another() {
             }
             pairs += 1;
             let both = first.union(second).cloned().collect();
-            let diagnosis = diagnose(&all, &turned(before.clone(), &both, &[]));
+            let diagnosis = diagnose(&all, "tiny", &turned(before.clone(), &both, &[]));
             let behind = |one| place(&diagnosis, one).is_none_or(|at| at > 2);
             if behind(one) || behind(other) {
                 late.push(format!("{} and {}", one.scenario(), other.scenario()));

@@ -116,13 +116,17 @@ impl Fix {
                 let error = said.error.lines().last().unwrap_or_default();
                 format!("`{command}` ended with {}: {error}", said.code)
             };
-            let mut all = self.run.iter().zip(&said);
+            let all = self.run.iter().zip(&said);
             if let Some(one) = all.clone().find(|(_, said)| NOT_RUN.contains(&said.code)) {
                 return Ok((FixProof::CannotRun(ended(one)), false));
             }
             let nothing_worked = said.iter().all(|said| said.code != 0);
-            if let Some(one) = all.find(|(_, said)| said.code != 0) {
-                last = ended(one);
+            let failed: Vec<String> = all.filter(|(_, said)| said.code != 0).map(ended).collect();
+            if let Some(one) = failed.first() {
+                last.clone_from(one);
+            }
+            if turn == 1 {
+                row.failed_commands = failed;
             }
             // What is known not to mend is not waited for as long.
             let time = match self.document_defect {

@@ -1,6 +1,6 @@
 //! Judging a drill: what became of each invariant, and what that makes of the scenario.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use runproof_model::drill::{Cell, Row};
 use runproof_model::{Finding, Outcome, Verdict};
@@ -12,6 +12,11 @@ pub(super) fn blank(scenario: &BoundScenario, standins: Vec<String>) -> Row {
         standins,
         ..Row::blank(&scenario.id, &scenario.title, &scenario.role)
     }
+}
+
+/// Whether all of these fail; what could not be established does not.
+pub(super) fn all_red(ids: &[String], bad: &BTreeMap<String, bool>) -> bool {
+    ids.iter().all(|id| bad.get(id) == Some(&true))
 }
 
 /// Judges what the findings say while the fault is in: the cells, and what they make of the row.

@@ -5,6 +5,7 @@ mod fix;
 mod judge;
 mod sight;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -131,11 +132,7 @@ pub async fn drill(
         .words()
         .map(|(role, words)| format!("{role}: {words}"))
         .collect();
-    let result = phases(held, scenario, sight, options, &fix, &mut row, told).await;
-    let (red, held) = match result {
-        Ok(done) => done,
-        Err(error) => return Err(error),
-    };
+    let (red, held) = phases(held, scenario, sight, options, &fix, &mut row, told).await?;
     let Some(held) = held else {
         return Ok(Drilled {
             seen: Some((before, red)),
@@ -144,20 +141,14 @@ pub async fn drill(
     };
     told.phase(&scenario.id, "undoing");
     let started = Instant::now();
-    let mut roles = held.roles();
-    let healed = held.undo().await?;
-    row.anew = healed.anew;
-    let (mut after, left) = sight.green_again(RESTORED_TIME).await;
+    let mut after = put_back(lab, held, &fix, sight, options, &mut row).await?;
     row.times.restore_s = started.elapsed().as_secs_f64();
-    if !left.is_empty() {
-        let why = format!("still red after the undo: {}", left.join(", "));
-        row = row.end(Outcome::NotRestored, why);
-        // What a fix did elsewhere is nobody's act; the next scenario needs a whole lab all the same.
-        told.phase(&scenario.id, "making anew");
-        roles.extend(fix.on.clone());
-        let healed = runproof_fault::rebuild(lab, options.program, roles, DEADLINE).await?;
-        row.anew = healed.anew;
-        after = sight.green_again(RESTORED_TIME).await.0;
+    let proven = row.outcome == Outcome::Caught && row.fix == FixProof::Proven;
+    if proven && row.times.may_have_healed() {
+        told.phase(&scenario.id, "watching it without its fix");
+        let held = inject(LabSite::open(lab).await?, order).await?;
+        still_needed(scenario, sight, &mut row).await;
+        after = put_back(lab, held, &fix, sight, options, &mut row).await?;
     }
     row.residue = sight.remains(&before, after).await;
     if row.outcome.is_proven() && !row.residue.is_empty() {
@@ -174,6 +165,56 @@ pub async fn drill(
     })
 }
 
+/// Undoes a fault, and looks until the lab is green; makes anew what is not then.
+async fn put_back(
+    lab: &LabName,
+    held: Held,
+    fix: &Fix,
+    sight: &Sight<'_>,
+    options: DrillOptions<'_>,
+    row: &mut Row,
+) -> Result<Evidence, FaultError> {
+    let mut roles = held.roles();
+    row.anew.extend(held.undo().await?.anew);
+    let (after, left) = sight.green_again(RESTORED_TIME).await;
+    if left.is_empty() {
+        return Ok(after);
+    }
+    row.outcome = Outcome::NotRestored;
+    row.why = Some(format!("still red after the undo: {}", left.join(", ")));
+    // What a fix did elsewhere is nobody's act; the next scenario needs a whole lab all the same.
+    roles.extend(fix.on.clone());
+    let healed = runproof_fault::rebuild(lab, options.program, roles, DEADLINE).await?;
+    row.anew.extend(healed.anew);
+    Ok(sight.green_again(RESTORED_TIME).await.0)
+}
+
+/// Watches a fault that is in once more without its fix, for as long as the fix took: what time mends
+/// needs none.
+async fn still_needed(scenario: &BoundScenario, sight: &Sight<'_>, row: &mut Row) {
+    let took = Duration::from_secs_f64(row.times.green_s.unwrap_or_default());
+    let red = |bad: &BTreeMap<String, bool>| judge::all_red(&scenario.turns_red, bad);
+    let ids = &scenario.turns_red;
+    let is_red = sight.until(ids, RED_TIME, PAUSE, red).await;
+    if is_red && sight.stays_red(ids, took).await {
+        return;
+    }
+    if sight.is_cancelled() {
+        row.fix = FixProof::Untried;
+        row.outcome = Outcome::Interrupted;
+        return;
+    }
+    row.outcome = Outcome::FixUnneeded;
+    row.fix = FixProof::Unneeded(if is_red {
+        format!(
+            "it turned green by itself within {:.0} s",
+            took.as_secs_f64()
+        )
+    } else {
+        "put in once more, it was not red".to_owned()
+    });
+}
+
 /// Red, and green again by the fix; the fault is still to be undone unless it is held.
 async fn phases(
     mut held: Held,
@@ -186,14 +227,11 @@ async fn phases(
 ) -> Result<(Evidence, Option<Held>), FaultError> {
     told.phase(&scenario.id, "waiting for red");
     let started = Instant::now();
+    let all_red = |bad: &BTreeMap<String, bool>| judge::all_red(&scenario.turns_red, bad);
     let red = sight
-        .until(&scenario.turns_red, RED_TIME, PAUSE, |bad| {
-            scenario
-                .turns_red
-                .iter()
-                .all(|id| bad.get(id) == Some(&true))
-        })
+        .until(&scenario.turns_red, RED_TIME, PAUSE, all_red)
         .await;
+    let since = Instant::now();
     if red {
         row.times.red_s = Some(started.elapsed().as_secs_f64());
     }
@@ -205,6 +243,7 @@ async fn phases(
     }
     if options.hold {
         held.hold()?;
+        row.held = true;
         return Ok((evidence, None));
     }
     // What is red for a moment, as a unit that is started anew, proves nothing of a check.
@@ -217,6 +256,7 @@ async fn phases(
         row.outcome = Outcome::FixUnneeded;
     }
     if row.outcome == Outcome::Caught && options.fix {
+        row.times.stood_s = Some(since.elapsed().as_secs_f64());
         told.phase(&scenario.id, "fixing");
         row.fix = fix.prove(&mut held, scenario, sight, row).await?;
         if sight.is_cancelled() {

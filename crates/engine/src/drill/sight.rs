@@ -9,6 +9,7 @@ use runproof_site::{CancellationToken, Silent};
 use runproof_suite::{BoundScenario, Library, Plan, Selection, bind, evaluate};
 use serde_json::{Map, Value};
 
+use super::judge::all_red;
 use super::{FLAPS, PAUSE};
 use crate::key::SiteKey;
 use crate::run::{RunOptions, run};
@@ -224,10 +225,7 @@ impl<'a> Sight<'a> {
     /// systemd tries again and again is green for moments, and is not mended.
     pub(super) async fn stays_red(&self, ids: &[String], time: Duration) -> bool {
         self.wait(time).await;
-        self.until(ids, FLAPS, PAUSE, |bad| {
-            ids.iter().all(|id| bad.get(id) == Some(&true))
-        })
-        .await
+        self.until(ids, FLAPS, PAUSE, |bad| all_red(ids, bad)).await
     }
 
     /// Looks until all of these are green and have stayed it for a time: what comes and goes is not mended.

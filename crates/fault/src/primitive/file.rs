@@ -40,7 +40,7 @@ pub struct RemoveFile {
 }
 
 /// A path that may be broken: absolute, and no folder on which the node itself stands.
-pub(super) fn check_path(path: &str) -> Result<(), FaultError> {
+pub(crate) fn check_path(path: &str) -> Result<(), FaultError> {
     let plain = path.starts_with('/')
         && !path.contains(['\0', '\n'])
         && path.split('/').all(|part| part != "..")

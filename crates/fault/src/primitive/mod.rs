@@ -26,6 +26,7 @@ mod process;
 mod unit;
 mod vault;
 
+pub(crate) use file::check_path;
 pub(crate) use unit::check_unit;
 
 /// A primitive as a suite writes it: a mapping of its name to its values.

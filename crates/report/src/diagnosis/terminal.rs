@@ -12,8 +12,8 @@ use runproof_model::text;
 /// So many candidates are shown, unless all are asked for.
 const SHOWN: usize = 5;
 
-/// Renders a diagnosis; ends with a newline.
-pub fn render(diagnosis: &Diagnosis, style: &Style) -> String {
+/// Renders a diagnosis; ends with a newline. `named` is the site as a command names it.
+pub fn render(diagnosis: &Diagnosis, named: &str, style: &Style) -> String {
     let paint = Paint { color: style.color };
     let width = style.width.clamp(NARROWEST, WIDEST);
     let mut page = Page::new(paint, width, style.verbose);
@@ -27,6 +27,18 @@ pub fn render(diagnosis: &Diagnosis, style: &Style) -> String {
         words.push_str("; a recording, which says nothing of a live site");
     }
     page.line(0, Role::Strong, &words);
+    if diagnosis.partial {
+        let words = "the run was interrupted: what it did not come to may be red too";
+        page.line(0, Role::Error, words);
+    }
+    if diagnosis.profile != diagnosis.recorded_in && !diagnosis.candidates.is_empty() {
+        let words = format!(
+            "the site follows the profile {}; faults were recorded in a lab of the profile {}",
+            text::one_line(&diagnosis.profile, 80),
+            text::one_line(&diagnosis.recorded_in, 80)
+        );
+        page.line(0, Role::Error, &words);
+    }
     let shown = if style.verbose {
         diagnosis.candidates.len()
     } else {
@@ -51,7 +63,7 @@ pub fn render(diagnosis: &Diagnosis, style: &Style) -> String {
             page.line(2, Role::Plain, &format!("{id}: red under {under}{again}"));
             page.verbatim(
                 2,
-                &format!("runproof check --id {id} --site {}", site_word(&site)),
+                &format!("runproof check --id {id} --site {}", site_word(named)),
             );
         }
     }
@@ -94,7 +106,7 @@ pub fn render(diagnosis: &Diagnosis, style: &Style) -> String {
 
 /// A name that stands in a command which is copied.
 fn site_word(site: &str) -> &str {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':');
     if !site.is_empty() && site.chars().all(plain) {
         site
     } else {
@@ -229,6 +241,9 @@ mod tests {
         Diagnosis {
             format: FORMAT.to_owned(),
             site: "prod".to_owned(),
+            profile: "incus".to_owned(),
+            recorded_in: "incus".to_owned(),
+            partial: false,
             recorded: false,
             exit_code: 0,
             red: vec![mark("a", "vault"), mark("b", "system"), mark("c", "proxy")],
@@ -278,7 +293,7 @@ mod tests {
 
     #[test]
     fn a_diagnosis_looks_like_this() {
-        insta::assert_snapshot!(render(&diagnosis(), &Style::default()));
+        insta::assert_snapshot!(render(&diagnosis(), "prod", &Style::default()));
     }
 
     #[test]
@@ -287,7 +302,7 @@ mod tests {
             verbose: true,
             ..Style::default()
         };
-        let text = render(&diagnosis(), &style);
+        let text = render(&diagnosis(), "prod", &style);
         assert!(text.contains("explains  a on vault, b on system"), "{text}");
         assert!(!text.chars().any(|c| c != '\n' && text::is_hostile(c)));
     }
@@ -302,13 +317,28 @@ mod tests {
             run: vec!["mc cp /tmp/config.csv local/demo.gbai/".to_owned()],
             why: "its bot is the lab's".to_owned(),
         });
-        insta::assert_snapshot!(render(&diagnosis, &Style::default()));
+        insta::assert_snapshot!(render(&diagnosis, "prod", &Style::default()));
     }
 
     #[test]
     fn a_name_that_is_no_word_stands_in_no_command() {
         assert_eq!(site_word("prod"), "prod");
+        assert_eq!(site_word("./sites/prod.yaml"), "./sites/prod.yaml");
         assert_eq!(site_word("a b; reboot"), "SITE");
+    }
+
+    #[test]
+    fn what_a_report_cannot_say_stands_above_all_candidates() {
+        let mut diagnosis = diagnosis();
+        diagnosis.partial = true;
+        diagnosis.profile = "lxd".to_owned();
+        let text = render(&diagnosis, "prod", &Style::default());
+        let (head, _) = text.split_once("1. sealed").unwrap();
+        assert!(head.contains("the run was interrupted"), "{text}");
+        assert!(
+            head.contains("the profile lxd; faults were recorded in a lab of the profile incus"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -319,21 +349,21 @@ mod tests {
         nothing.unexplained.clear();
         nothing.tell_apart.clear();
         nothing.exit_code = 3;
-        let text = render(&nothing, &Style::default());
+        let text = render(&nothing, "prod", &Style::default());
         assert!(
             text.contains("not all could be established"),
             "what nobody could look at is not green: {text}"
         );
         nothing.errors = 0;
         nothing.waived = 1;
-        let text = render(&nothing, &Style::default());
+        let text = render(&nothing, "prod", &Style::default());
         assert!(text.contains("nothing is red but what is waived"), "{text}");
         nothing.waived = 0;
         nothing.judged = 0;
-        let text = render(&nothing, &Style::default());
+        let text = render(&nothing, "prod", &Style::default());
         assert!(text.contains("nothing was judged"), "{text}");
         nothing.judged = 40;
-        let text = render(&nothing, &Style::default());
+        let text = render(&nothing, "prod", &Style::default());
         assert!(
             text.ends_with("nothing is red: there is nothing to diagnose - exit 3\n"),
             "{text}"

@@ -48,6 +48,9 @@ pub(super) fn notes(row: &Row, all: bool) -> Vec<Note> {
         FixProof::None(why) if all => say("fix", None, why),
         FixProof::None(_) | FixProof::Untried | FixProof::Proven => {}
     }
+    for failed in &row.failed_commands {
+        say("fix", None, &format!("not every command succeeded: {failed}"));
+    }
     for cell in &row.cells {
         if all || !cell.kind.is_proven() {
             let text = format!("{} on {}: {}", cell.invariant, cell.node, cell.message);

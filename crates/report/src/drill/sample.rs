@@ -11,15 +11,18 @@ fn row(scenario: &str, outcome: Outcome, why: Option<&str>) -> Row {
         standins: Vec::new(),
         outcome,
         why: why.map(str::to_owned),
+        held: false,
         acts: vec!["system: edits /etc/app/app.conf".to_owned()],
         cells: Vec::new(),
         fix: FixProof::Untried,
+        failed_commands: Vec::new(),
         left: Vec::new(),
         anew: Vec::new(),
         residue: Vec::new(),
         times: Times {
             inject_s: 0.44,
             red_s: None,
+            stood_s: None,
             green_s: None,
             restore_s: 2.0,
             whole_s: 12.345,
@@ -54,9 +57,11 @@ pub(super) fn campaign() -> Campaign {
             cell("vault-path-tables", Outcome::Cascade, "it is unknown"),
         ],
         fix: FixProof::Proven,
+        failed_commands: vec!["`systemctl reload app` ended with 1: it is not active".to_owned()],
         left: vec!["log-is-quiet".to_owned()],
         times: Times {
             red_s: Some(1.26),
+            stood_s: None,
             green_s: Some(104.0),
             ..row("", Outcome::Caught, None).times
         },
@@ -143,6 +148,7 @@ pub(super) fn filled(text: &str) -> Campaign {
         row.standins = vec![text()];
         row.why = Some(text());
         row.acts = vec![text()];
+        row.failed_commands = vec![text()];
         row.left = vec![text()];
         row.anew = vec![text()];
         row.residue = vec![text()];

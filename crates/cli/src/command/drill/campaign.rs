@@ -62,9 +62,16 @@ pub(super) fn run(
         Ok(Err(Stopped::Failed(error))) => Some((recover::failed(&error), error.to_string())),
     };
     let campaign = campaign.settle(stopped);
-    write::deliver_campaign(&campaign, &args.output, &display.style(), || {
+    let code = write::deliver_campaign(&campaign, &args.output, &display.style(), || {
         rows.end(&campaign)
-    })
+    });
+    if campaign.scenarios.iter().any(|row| row.held) {
+        message::note(&format!(
+            "the fault is left in the lab {0}: `runproof check --site {0}` shows it, `runproof drill --undo --site {0}` heals it",
+            args.site
+        ));
+    }
+    code
 }
 
 /// Why not every scenario was run, or not as often as it should be.
@@ -104,6 +111,7 @@ async fn each(
     }
     for scenario in wanted {
         let mut row: Option<Row> = None;
+        let mut seen = None;
         for _ in 0..args.repeat {
             if cancel.is_cancelled() {
                 row.into_iter().for_each(shown);
@@ -117,14 +125,21 @@ async fn each(
                     return Err(error.into());
                 }
             };
-            let mut now = drilled.row;
-            if let (Some(recorder), Some((before, red))) = (&recorder, &drilled.seen)
-                && now.saw_it()
-                && let Err(why) = recorder.record(library, &sight, scenario, before, red)
-            {
-                now = now.end(Outcome::Error, format!("it could not be recorded: {why}"));
-            }
-            row = Some(again(row, now));
+            seen = drilled.seen;
+            row = Some(again(row, drilled.row));
+        }
+        // What was no catch in the end is no recording of one.
+        if let (Some(recorder), Some((before, red))) = (&recorder, &seen)
+            && let Some(caught) = row.take_if(|row| row.outcome == Outcome::Caught)
+        {
+            row = Some(
+                match recorder.record(library, &sight, scenario, before, red) {
+                    Ok(()) => caught,
+                    Err(why) => {
+                        caught.end(Outcome::Error, format!("it could not be recorded: {why}"))
+                    }
+                },
+            );
         }
         row.into_iter().for_each(&mut shown);
     }

@@ -31,7 +31,28 @@ documented fix, waits until everything is green, runs the fix once more, and und
 A watchdog stands by: whatever dies, the lab is whole again afterwards. Only a lab that runproof
 made can be broken; nothing turns another site into one.
 
-Several scenarios are a campaign; it begins with a fault that does nothing.";
+Several scenarios are a campaign; it begins with a fault that does nothing.
+
+What comes of a scenario:
+  caught        what had to turn red did, and nothing else; its fix, where it has one, is proven
+                or known not to mend (defect)
+  true-green    of the fault that does nothing: everything stayed green
+  missed        something that had to turn red did not
+  collateral    something turned red that nobody declared
+  error         something could not be established
+  fix-failed    the documented fix does not mend, or not all of it could be run
+  fix-unneeded  time mended it as well
+  not-restored  a fact of the lab is not as it was before
+  no-baseline   the lab was not green before: nothing was done
+  refused       a precondition of the fault is missing: nothing was done
+  unviable      the fault was put in, and nothing of it is to be seen
+  unreadable    the suite is wrong
+  flaky         with --repeat it came out in two ways
+  interrupted   somebody asked to stop
+
+Exit code 0 says that everything that was asked for is proven, 1 that a scenario is not, 2 that not
+all could be run or the lab could not be made whole, 3 that nothing was run, 64 that the command line
+or a suite is wrong, or that the lab is in use or broken on purpose, 130 that somebody asked to stop.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -57,20 +78,26 @@ pub struct DrillArgs {
     /// One scenario of each primitive: a short campaign that breaks the lab in every way
     #[arg(long)]
     pub sample: bool,
-    /// Only print the scenarios that the lab can have
-    #[arg(long)]
+    /// Only print the scenarios that the lab can have; with names or --sample those
+    #[arg(
+        long,
+        conflicts_with_all = ["hold", "undo", "repeat", "seed", "no_fix", "record", "reference", "format", "files"]
+    )]
     pub list: bool,
     /// The lab: its NAME, as of `lab up --name`
     #[arg(long, value_name = "LAB", default_value = "lab", value_parser = lab_of)]
     pub site: LabName,
-    /// Take suites and profiles from this folder instead of the built-in ones
+    /// Take suites and profiles from this folder instead of the built-in ones; what they do runs as root in the lab
     #[arg(long, value_name = "DIR")]
     pub suites: Option<PathBuf>,
     /// Leave the fault in, for somebody to look at
     #[arg(long)]
     pub hold: bool,
     /// Heal what --hold left, or what died
-    #[arg(long)]
+    #[arg(
+        long,
+        conflicts_with_all = ["suites", "repeat", "seed", "no_fix", "record", "reference", "format", "files"]
+    )]
     pub undo: bool,
     /// How often each scenario is run; another outcome makes it flaky
     #[arg(long, value_name = "K", default_value = "1", value_parser = clap::value_parser!(u8).range(1..=100))]
@@ -85,14 +112,14 @@ pub struct DrillArgs {
     #[arg(long, value_name = "DIR", requires = "reference")]
     pub record: Option<PathBuf>,
     /// The bundle that `record` made of this lab, which the recordings are laid over
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "record")]
     pub reference: Option<PathBuf>,
     /// What goes where.
     #[command(flatten)]
     pub output: ProofOutputOptions,
 }
 
-/// A lab's name, with or without `lab:`.
+/// A lab's name, and nothing that looks like another site.
 fn lab_of(text: &str) -> Result<LabName, String> {
     if text.contains('/') || text.ends_with(".yaml") || text.starts_with("bundle:") {
         return Err(
@@ -100,7 +127,7 @@ fn lab_of(text: &str) -> Result<LabName, String> {
                 .to_owned(),
         );
     }
-    lab_name(text.strip_prefix("lab:").unwrap_or(text))
+    lab_name(text)
 }
 
 impl DrillArgs {
@@ -143,7 +170,17 @@ pub fn run(args: &DrillArgs, display: &DisplayOptions) -> ExitCode {
     if args.undo {
         return recover::undo(&args.site);
     }
-    if let Err(error) = write::check_places(args.output.paths()) {
+    // A campaign takes long, and may not end in a folder that is not there.
+    let recordings = args
+        .record
+        .iter()
+        .map(|folder| folder.join("SCENARIO.json"));
+    let recordings: Vec<PathBuf> = recordings.collect();
+    let places = args
+        .output
+        .paths()
+        .chain(recordings.iter().map(PathBuf::as_path));
+    if let Err(error) = write::check_places(places) {
         message::error(&error.to_string());
         return error.exit_code();
     }
@@ -182,20 +219,12 @@ pub fn run(args: &DrillArgs, display: &DisplayOptions) -> ExitCode {
     } else {
         known
     };
-    if args.list {
-        return match write::stdout(&list(&known)) {
-            Ok(()) => ExitCode::Conforms,
-            Err(error) => {
-                message::error(&error.to_string());
-                error.exit_code()
-            }
-        };
-    }
     let wanted: Vec<BoundScenario> = known
         .iter()
         .filter(|one| {
             args.all
                 || args.sample
+                || args.scenarios.is_empty()
                 || args
                     .scenarios
                     .iter()
@@ -218,8 +247,33 @@ pub fn run(args: &DrillArgs, display: &DisplayOptions) -> ExitCode {
         }
         return ExitCode::NothingChecked;
     }
-    if let Err(code) = recover::first(&args.site) {
-        return code;
+    if args.list {
+        return match write::stdout(&list(&wanted)) {
+            Ok(()) => ExitCode::Conforms,
+            Err(error) => {
+                message::error(&error.to_string());
+                error.exit_code()
+            }
+        };
+    }
+    if args.hold && wanted.len() != 1 {
+        let ids: Vec<&str> = wanted.iter().map(|one| one.id.as_str()).collect();
+        message::error(&format!(
+            "--hold leaves one fault in, and these are {}: {}",
+            ids.len(),
+            ids.join(", ")
+        ));
+        message::help("name one of them");
+        return ExitCode::Usage;
+    }
+    match recover::first(&args.site) {
+        Err(code) => return code,
+        // What is held has been named, and how to heal it; no baseline is green beside it.
+        Ok(healed) if !healed.held.is_empty() => {
+            message::error("no other fault is put into a lab that is broken on purpose");
+            return ExitCode::Usage;
+        }
+        Ok(_) => {}
     }
     campaign::run(args, &live, &library, wanted, display)
 }
@@ -260,6 +314,19 @@ mod tests {
     #[case::undo_and_one(&["--undo", "a"])]
     fn what_contradicts_itself_is_refused(#[case] words: &[&str]) {
         assert!(drill(words).unwrap().check().is_err());
+    }
+
+    #[rstest]
+    #[case::an_undo_of_other_suites(&["--undo", "--suites", "x"])]
+    #[case::an_undo_that_is_printed(&["--undo", "--format", "json"])]
+    #[case::an_undo_that_is_written(&["--undo", "--output", "html=x.html"])]
+    #[case::an_undo_that_lists(&["--undo", "--list"])]
+    #[case::a_list_that_is_held(&["--list", "--hold"])]
+    #[case::a_list_that_is_written(&["--list", "--output", "json=x.json"])]
+    #[case::a_reference_of_no_recording(&["a", "--reference", "x.json"])]
+    #[case::a_recording_on_no_reference(&["a", "--record", "x"])]
+    fn what_would_be_passed_over_in_silence_is_refused(#[case] words: &[&str]) {
+        assert!(drill(words).is_err());
     }
 
     #[rstest]

@@ -22,7 +22,11 @@ Make a lab: the documented platform in containers of this machine, to look at an
 
 One container with systemd a role, on Docker or Incus, real where the service can be had, a
 stand-in where it cannot; `lab status` and every report say which. `check --site NAME` looks at it
-like at any other site.";
+like at any other site.
+
+Exit code 0 says that it was done, 2 that it failed or that a node does not run, 64 that the command
+line is wrong, that there is no such lab, or that this machine cannot run one, 130 that somebody
+asked to stop and what was made is removed.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -73,8 +77,9 @@ pub struct WhichLab {
     pub name: LabName,
 }
 
+/// A lab's name, with or without the `lab:` that `--site` takes too.
 pub(super) fn lab_name(text: &str) -> Result<LabName, String> {
-    LabName::new(text).map_err(|error| error.problem)
+    LabName::new(text.strip_prefix("lab:").unwrap_or(text)).map_err(|error| error.problem)
 }
 
 /// Runs `lab`.
@@ -91,8 +96,8 @@ pub fn run(args: &LabArgs, display: &DisplayOptions) -> ExitCode {
 }
 
 /// Makes the whole lab with what is usual, for a command that needs one.
-pub(super) fn up_plain(name: &LabName, display: &DisplayOptions) -> ExitCode {
-    up::run(&up::UpArgs::usual(name.clone()), display)
+pub(super) fn up_plain(name: &LabName, profile: &str, display: &DisplayOptions) -> ExitCode {
+    up::run(&up::UpArgs::usual(name.clone(), profile), display)
 }
 
 /// Says a failure; the exit code to leave with.

@@ -63,12 +63,12 @@ pub struct UpArgs {
 
 impl UpArgs {
     /// What is asked for when nothing is said.
-    pub(super) fn usual(name: LabName) -> Self {
+    pub(super) fn usual(name: LabName, profile: &str) -> Self {
         Self {
             lab: WhichLab { name },
             engine: None,
             roles: Vec::new(),
-            profile: "incus".to_owned(),
+            profile: profile.to_owned(),
             images: ImageSource::Packages,
             fall_back: false,
             with: Vec::new(),

@@ -1,4 +1,6 @@
-//! `runproof explain`: what an invariant means.
+//! `runproof explain`: what an invariant means, or a scenario.
+
+mod scenario;
 
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use runproof_model::{ExitCode, Finding};
 use runproof_suite::{Invariant, Library, Plan, Selection, Waivers, bind};
 use serde::Serialize;
 
+use crate::command::recover;
 use crate::live::{Shown, block_on};
 use crate::load::{self, Target};
 use crate::options::{DisplayOptions, TargetOptions, TextFormat, name};
@@ -20,20 +23,23 @@ Say what an invariant means, how it is checked and how it is mended.
 
 Shows the statement, why it matters, where it is documented, how it is checked
 and the command to look by hand, and the documented fix; with --site also the
-values of that site.";
+values of that site. Of a scenario it shows the fault, what that turns red and
+the documented fix; nothing is looked at.";
 
 const EXAMPLES: &str = "\
 Examples:
   runproof explain botui-server-url-localhost
   runproof explain drive-listens-9100 --site prod   with that site's values
   runproof explain drive-listens-9100 --profile lxd as another reading has it
-  runproof list                                     the identifiers";
+  runproof explain caddy-partial-config             a scenario: what is broken, and the fix
+  runproof list                                     the identifiers
+  runproof list scenarios                           those of scenarios";
 
 /// Arguments of `explain`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ExplainArgs {
-    /// The invariant's identifier
+    /// The identifier of an invariant or a scenario
     #[arg(value_name = "ID", value_parser = name)]
     pub id: String,
     /// Whose values and whose reading.
@@ -56,13 +62,26 @@ pub fn run(args: &ExplainArgs, display: &DisplayOptions) -> ExitCode {
         Ok(library) => library,
         Err(error) => return error.report(display),
     };
-    let Some(id) = known(&library, &args.id) else {
-        return unknown(&library, &args.id);
-    };
     let target = match load::target(&args.target, &library) {
         Ok(target) => target,
         Err(error) => return error.report(display),
     };
+    let scenario = match scenario::of(&library, &target.site(), &args.id) {
+        Ok(scenario) => scenario,
+        Err(why) => {
+            message::error(&why);
+            return ExitCode::Usage;
+        }
+    };
+    let Some(id) = known(&library, &args.id) else {
+        return match scenario {
+            Some(scenario) => shown(&scenario, scenario::Explained::in_words, args.format),
+            None => unknown(&library, &args.id),
+        };
+    };
+    if let Err(code) = recover::before_looking(args.target.site.as_ref()) {
+        return code;
+    }
     let plan = bind(
         &library,
         &target.site(),
@@ -85,7 +104,7 @@ pub fn run(args: &ExplainArgs, display: &DisplayOptions) -> ExitCode {
                 wait: false,
             };
             let progress = display.progress();
-            progress.begin("looking at", super::check::roles(&plan));
+            progress.begin("looking at", crate::command::check::roles(&plan));
             let checked = block_on(|cancel| {
                 let (progress, options, plan) = (&progress, &options, &plan);
                 async move {
@@ -144,10 +163,16 @@ pub fn run(args: &ExplainArgs, display: &DisplayOptions) -> ExitCode {
         recorded: matches!(target, Target::Recorded(_)),
         site: target.site().site,
         findings,
+        scenario,
     };
-    let text = match args.format {
-        TextFormat::Terminal => in_words(&explained),
-        TextFormat::Json => match runproof_report::json::to_string(&explained) {
+    shown(&explained, in_words, args.format)
+}
+
+/// Prints what there is to say.
+fn shown<T: Serialize>(explained: &T, in_words: fn(&T) -> String, format: TextFormat) -> ExitCode {
+    let text = match format {
+        TextFormat::Terminal => in_words(explained),
+        TextFormat::Json => match runproof_report::json::to_string(explained) {
             Ok(text) => text,
             Err(error) => {
                 message::error(&error.to_string());
@@ -184,6 +209,9 @@ struct Explained {
     recorded: bool,
     site: String,
     findings: Vec<Finding>,
+    /// The scenario of the statement that it covers, when that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scenario: Option<scenario::Explained>,
 }
 
 /// The invariant of that identifier, or the one that covers that statement of the ledger.
@@ -209,7 +237,7 @@ fn unknown(library: &Library, id: &str) -> ExitCode {
         ));
         return ExitCode::Usage;
     }
-    message::error(&format!("there is no invariant {id}"));
+    message::error(&format!("there is no invariant and no scenario {id}"));
     let known = library
         .invariants()
         .map(|(_, invariant)| invariant.id.as_str());
@@ -219,10 +247,11 @@ fn unknown(library: &Library, id: &str) -> ExitCode {
         .into_iter()
         .flat_map(|sources| &sources.statements)
         .map(|statement| statement.id.as_str());
-    let nearest = load::alike(id, known.chain(ledger));
+    let scenarios = library.scenarios().map(|(_, one)| one.id.as_str());
+    let nearest = load::alike(id, known.chain(scenarios).chain(ledger));
     message::help(&match nearest {
         Some(nearest) => format!("did you mean {nearest}?"),
-        None => "`runproof list` shows them all".to_owned(),
+        None => "`runproof list` and `runproof list scenarios` show them all".to_owned(),
     });
     ExitCode::Usage
 }
@@ -330,5 +359,9 @@ fn in_words(e: &Explained) -> String {
             })
             .collect(),
     );
+    if let Some(scenario) = &e.scenario {
+        out.push('\n');
+        out.push_str(&scenario.in_words());
+    }
     out
 }
