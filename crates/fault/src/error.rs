@@ -20,7 +20,12 @@ pub enum FaultError {
     /// The journal cannot be written or believed.
     #[error("the journal of faults: {0}")]
     Journal(String),
-    /// The lab.
-    #[error("{0}")]
+    /// The lab, with what to do about it.
+    #[error("{}{}", .0, help(.0))]
     Lab(#[from] LabError),
+}
+
+fn help(error: &LabError) -> String {
+    let help = error.help.as_ref();
+    help.map(|help| format!("; {help}")).unwrap_or_default()
 }

@@ -56,7 +56,11 @@ impl Settle {
                 crate::primitive::check_path(path)?;
                 Ok(format!("touch -c -- {} 2>/dev/null; :", sh(path)))
             }
-            other => other.text(),
+            Self::DaemonReload(_)
+            | Self::RestartUnit(_)
+            | Self::ReloadUnit(_)
+            | Self::StopUnit(_)
+            | Self::StartUnit(_) => self.text(),
         }
     }
 

@@ -10,7 +10,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use runproof_lab::{CancellationToken, Events, LabName, LabNode, LabSite, find_state, reset};
+use runproof_lab::{
+    CancellationToken, Events, Kind, LabName, LabNode, LabSite, Unproved, find_our_state,
+    find_state, reset,
+};
 
 use crate::act::KEPT;
 use crate::error::FaultError;
@@ -42,7 +45,8 @@ pub struct Healed {
 /// With `held`, faults that somebody wants to look at are undone too.
 ///
 /// # Errors
-/// When a drill is at work on the lab, or a node cannot even be made anew.
+/// When there is something to undo and the lab is another user's, a drill is at work on it, or a node
+/// cannot even be made anew.
 pub async fn heal(name: &LabName, held: bool) -> Result<Healed, FaultError> {
     let Some(folder) = find_state(name)? else {
         return Ok(Healed::default());
@@ -52,8 +56,10 @@ pub async fn heal(name: &LabName, held: bool) -> Result<Healed, FaultError> {
         Err(_) => return anew_whole(name, &folder).await,
     };
     if open.is_empty() {
-        // Who wrote down the last undo may have died before it could put the journal away.
-        if let Some(_lease) = Lease::take(&folder)?
+        // Who wrote down the last undo may have died before it could put the journal away. Of another
+        // user's lab nothing is put away, and who only looks at it is not refused.
+        if let Ok(Some(folder)) = find_our_state(name)
+            && let Some(_lease) = Lease::take(&folder)?
             && Journal::read(&folder)?.is_empty()
         {
             Journal::clear(&folder)?;
@@ -74,10 +80,11 @@ pub async fn heal(name: &LabName, held: bool) -> Result<Healed, FaultError> {
 
 /// The same for who has the lease.
 async fn heal_open(name: &LabName, folder: &Path, held: bool) -> Result<Healed, FaultError> {
-    match LabSite::open(name).await {
+    match LabSite::prove(name).await {
         Ok(lab) => undo_all(lab, held).await,
+        Err(Unproved::Refused(error)) => Err(error.into()),
         // A node that is gone or stopped has nothing to put back into; all that were touched are made anew.
-        Err(_) => {
+        Err(Unproved::Lost(_)) => {
             let mut open = Journal::read(folder)?;
             open.retain(|one| held || !one.held);
             let roles = open
@@ -117,15 +124,17 @@ pub async fn rebuild(
     Ok(healed)
 }
 
-/// The lease of a lab's faults; refused while somebody is at work on them.
+/// The lease of a lab's faults; refused while somebody is at work on them, and for a lab that is not
+/// ours: its journal would have us make its nodes anew.
 fn leased(name: &LabName, folder: &Path) -> Result<Lease, FaultError> {
+    find_our_state(name)?;
     Lease::take(folder)?
         .ok_or_else(|| FaultError::Refused(format!("a drill is at work on the lab {name}")))
 }
 
-/// Whether somebody is at work on the faults of a lab.
+/// Whether somebody is at work on the faults of a lab of ours.
 pub fn is_busy(name: &LabName) -> bool {
-    let Ok(Some(folder)) = find_state(name) else {
+    let Ok(Some(folder)) = find_our_state(name) else {
         return false;
     };
     matches!(Lease::take(&folder), Ok(None))
@@ -177,10 +186,11 @@ async fn made_anew(
     roles: BTreeSet<String>,
 ) -> Result<Healed, FaultError> {
     for role in &roles {
-        if reset(name, Some(role), &Quiet, &CancellationToken::new())
-            .await
-            .is_err()
-        {
+        if let Err(error) = reset(name, Some(role), &Quiet, &CancellationToken::new()).await {
+            // What this machine lacks for one node it lacks for all, and the others still stand.
+            if error.kind == Kind::Machine {
+                return Err(error.into());
+            }
             let record = reset(name, None, &Quiet, &CancellationToken::new()).await?;
             // Who is held is gone with the nodes as well.
             Journal::clear(folder)?;
@@ -355,4 +365,67 @@ impl Events for Quiet {
     fn step(&self, _words: &str, _nodes: &[String]) {}
     fn done(&self, _node: &str) {}
     fn note(&self, _words: &str) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+    use std::process::Command;
+
+    /// The place of labs while the test runs itself once more.
+    const HOME: &str = "XDG_STATE_HOME";
+    /// Set in the one that it runs.
+    const INSIDE: &str = "RUNPROOF_TEST_INSIDE";
+
+    #[tokio::test]
+    async fn a_journal_in_a_folder_that_others_may_write_has_nothing_undone_or_made_anew() {
+        if std::env::var_os(INSIDE).is_some() {
+            return refuse_planted().await;
+        }
+        let home = tempfile::tempdir().unwrap();
+        let name = std::thread::current().name().unwrap().to_owned();
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", &name])
+            .env(INSIDE, "1")
+            .env(HOME, home.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+
+    async fn refuse_planted() {
+        let name = LabName::new("x").unwrap();
+        let folder = Path::new(&std::env::var_os(HOME).unwrap()).join("runproof/labs/x");
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true).mode(0o700).create(&folder).unwrap();
+        let journal = folder.join("faults.jsonl");
+        let mut undo = Undo::begun("s", Duration::ZERO).unwrap();
+        undo.anew = vec!["system".to_owned()];
+        let begin = Event::Begin(Box::new(undo));
+        Journal::open(&folder).unwrap().write(begin).unwrap();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o770)).unwrap();
+        let believed = fs::read(&journal).unwrap();
+        for planted in [believed.as_slice(), b"no journal\n"] {
+            fs::write(&journal, planted).unwrap();
+            for held in [false, true] {
+                refused(heal(&name, held).await);
+            }
+            let roles = BTreeSet::from(["system".to_owned()]);
+            refused(rebuild(&name, Path::new("no-program"), roles, Duration::ZERO).await);
+            assert!(!is_busy(&name));
+            assert_eq!(fs::read(&journal).unwrap(), planted);
+        }
+        // Where there is nothing to undo, who looks at it is not refused, and writes nothing.
+        fs::remove_file(&journal).unwrap();
+        assert_eq!(heal(&name, false).await, Ok(Healed::default()));
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+    }
+
+    fn refused(healed: Result<Healed, FaultError>) {
+        let error = healed.unwrap_err().to_string();
+        let words = ["others than its owner may write", "`chmod go-w "];
+        assert!(words.iter().all(|word| error.contains(word)), "{error}");
+    }
 }

@@ -125,14 +125,7 @@ pub(crate) async fn make(
     for note in notes {
         events.note(&note);
     }
-    let standin = if roles
-        .iter()
-        .any(|(_, spec)| spec.standins().next().is_some())
-    {
-        standin::load()?
-    } else {
-        Vec::new()
-    };
+    let standin = standin::load_for(roles)?;
     folder.make()?;
     let making = Making {
         parts,
@@ -207,7 +200,7 @@ impl Making<'_> {
         self.events.step("images for", &names);
         let images = images::ready(
             self.parts,
-            place.kind(),
+            place,
             &names,
             self.folder.path(),
             self.events,

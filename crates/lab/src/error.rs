@@ -64,6 +64,34 @@ impl LabError {
     }
 }
 
+/// Why a lab was not opened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unproved {
+    /// The lab is ours, and what was made of it is no more: a node is gone, does not run or answer, or
+    /// is another one, or the lab did not come up. Making it anew destroys nothing that anybody relies on.
+    #[error("{0}")]
+    Lost(LabError),
+    /// Anything else, as a lab of another user or an engine that cannot be reached: it says nothing of
+    /// the nodes, and is no reason to make any of them anew.
+    #[error("{0}")]
+    Refused(LabError),
+}
+
+impl From<LabError> for Unproved {
+    /// A failure is a reason to make nodes anew only where somebody has said so.
+    fn from(error: LabError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<Unproved> for LabError {
+    fn from(unproved: Unproved) -> Self {
+        match unproved {
+            Unproved::Lost(error) | Unproved::Refused(error) => error,
+        }
+    }
+}
+
 /// A failure of the file system at `what`.
 pub(crate) fn io(what: &std::path::Path, error: &std::io::Error) -> LabError {
     LabError::failed(format!("{}: {error}", what.display()))

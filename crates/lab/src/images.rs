@@ -8,30 +8,30 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
 
-use runproof_model::site::Engine as Kind;
 use runproof_site::CancellationToken;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 
 use crate::Events;
+use crate::engine::Place;
 use crate::error::{LabError, io};
 use crate::parts::Parts;
 
 /// The image of each name, in the engine's terms; they are built when they are missing.
 pub(crate) async fn ready(
     parts: &Parts,
-    engine: Kind,
+    place: &Place,
     names: &[String],
     folder: &Path,
     events: &dyn Events,
     cancel: &CancellationToken,
 ) -> Result<BTreeMap<String, String>, LabError> {
     // The script and its lists may be compiled in; it reads them from files.
-    let place = folder.join("images");
+    let laid = folder.join("images");
     for (below, file) in parts.under("images") {
-        lay(&place.join("images").join(below), &file.bytes)?;
+        lay(&laid.join("images").join(below), &file.bytes)?;
     }
-    let script = place.join("bin/images");
+    let script = laid.join("bin/images");
     let text = parts
         .get("bin/images")
         .ok_or_else(|| LabError::failed("testenv has no bin/images"))?;
@@ -41,8 +41,10 @@ pub(crate) async fn ready(
     command
         .arg(&script)
         .arg("--with-parent")
-        .arg(engine.as_str())
+        .arg(place.kind().as_str())
         .args(names)
+        // The engine's client may be configured for another daemon than makes the nodes.
+        .envs(place.client_environment())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -91,7 +93,7 @@ pub(crate) async fn ready(
         .await
         .map_err(|e| LabError::failed(format!("testenv/bin/images: {e}")))?;
     drop(input);
-    let _ = std::fs::remove_dir_all(&place);
+    let _ = std::fs::remove_dir_all(&laid);
     if !status.success() {
         return Err(LabError::machine(format!("the images of the nodes cannot be built: {last}"))
             .help("they are built of Debian packages by mmdebstrap, as root or by sudo, from the mirror that apt uses"));

@@ -7,7 +7,7 @@ use runproof_model::site::{Engine as Kind, NodeRef, Site};
 use zeroize::Zeroizing;
 
 use crate::engine::{Described, Place};
-use crate::error::LabError;
+use crate::error::{LabError, Unproved};
 use crate::labs::record_of;
 use crate::name::LabName;
 use crate::part::{Part, Stands};
@@ -80,18 +80,20 @@ impl LabSite {
     /// # Errors
     /// When there is no such lab, somebody changes it, or anything of its identity differs.
     pub async fn open(name: &LabName) -> Result<Self, LabError> {
+        Self::prove(name).await.map_err(LabError::from)
+    }
+
+    /// The same, for whoever makes nodes anew that are no more.
+    ///
+    /// # Errors
+    /// As [`LabSite::open`], with whether what was made is lost.
+    pub async fn prove(name: &LabName) -> Result<Self, Unproved> {
         let folder = Folder::of(name)?;
         let held = folder.share()?;
         let record = record_of(&folder)?;
-        if !folder.is_ours()? {
-            return Err(LabError::failed(format!(
-                "refused: the lab {name} belongs to another user"
-            ))
-            .help("make one of your own with `runproof lab up`"));
-        }
         let place = reap::place_of(&record).await?;
         let found = place.find(Some(name)).await?;
-        proof::listed(&record, &found, None)?;
+        proof::listed(&record, &found, None).map_err(Unproved::Lost)?;
         let nodes = record.nodes.iter().map(|(role, node)| LabNode {
             role: role.clone(),
             node: node.clone(),
@@ -104,7 +106,8 @@ impl LabSite {
             _held: held,
         };
         let carry = site.nodes.iter().map(|node| site.carries_nonce(node));
-        futures_util::future::try_join_all(carry).await?;
+        let carried = futures_util::future::try_join_all(carry).await;
+        carried.map_err(Unproved::Lost)?;
         Ok(site)
     }
 
@@ -242,8 +245,19 @@ impl LabSite {
         Ok(Said {
             code: told.map_or(said.code, |(code, _)| *code),
             out: String::from_utf8_lossy(&said.out).into_owned(),
-            error: said.error,
+            error: self.without_secrets(said.error),
         })
+    }
+
+    /// What a script complained of goes into reports, and a shell shows the line that it could not read.
+    fn without_secrets(&self, error: String) -> String {
+        if error.is_empty() {
+            return error;
+        }
+        match Secrets::read(&self.folder) {
+            Ok(secrets) => secrets.hide(&error),
+            Err(_) => "it complained, and the lab's secrets cannot be read to hide them".to_owned(),
+        }
     }
 
     /// How a part of a node's instance stands in its engine, once the engine is not at work on it.

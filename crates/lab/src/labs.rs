@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::engine::Found;
-use crate::error::LabError;
+use crate::error::{LabError, Unproved};
 use crate::name::LabName;
 use crate::reap;
 use crate::record::{NodeRecord, Record};
@@ -136,16 +136,16 @@ fn node_status(record: &Record, node: &NodeRecord, found: &[Found]) -> NodeStatu
 }
 
 /// The record of a lab that came up.
-pub(crate) fn record_of(folder: &Folder) -> Result<Record, LabError> {
+pub(crate) fn record_of(folder: &Folder) -> Result<Record, Unproved> {
     let name = folder.name();
     match Record::read(folder)? {
         Some(record) if record.complete => Ok(record),
-        Some(_) => Err(
+        Some(_) => Err(Unproved::Lost(
             LabError::usage(format!("the lab {name} did not come up")).help(format!(
                 "`runproof lab reset --name {name}` makes it anew, as it was asked for; `runproof lab down --name {name}` removes it"
             )),
-        ),
-        None => Err(no_lab(name)),
+        )),
+        None => Err(no_lab(name).into()),
     }
 }
 
@@ -153,4 +153,30 @@ pub(crate) fn record_of(folder: &Folder) -> Result<Record, LabError> {
 pub(crate) fn no_lab(name: &LabName) -> LabError {
     LabError::usage(format!("there is no lab {name}"))
         .help("`runproof lab list` shows those that are; `runproof lab up` makes one")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proof::tests::record;
+
+    #[test]
+    fn only_a_lab_that_is_ours_to_make_anew_counts_as_lost() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = Folder::at(home.path());
+        let no_lab = record_of(&folder).unwrap_err();
+        assert!(matches!(no_lab, Unproved::Refused(_)), "{no_lab:?}");
+
+        let mut record = record();
+        record.complete = false;
+        record.write(&folder).unwrap();
+        let half_made = record_of(&folder).unwrap_err();
+        assert!(matches!(half_made, Unproved::Lost(_)), "{half_made:?}");
+
+        folder
+            .write(&folder.file(crate::record::FILE), b"{")
+            .unwrap();
+        let garbled = record_of(&folder).unwrap_err();
+        assert!(matches!(garbled, Unproved::Refused(_)), "{garbled:?}");
+    }
 }

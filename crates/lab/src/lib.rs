@@ -19,6 +19,7 @@ mod network;
 mod part;
 mod parts;
 mod preflight;
+mod profile;
 mod proof;
 mod reap;
 mod record;
@@ -35,7 +36,7 @@ mod wait;
 
 pub use boot::{Servers, UpOptions, up};
 pub use engine::{EngineChoice, install_lines};
-pub use error::{Kind, LabError};
+pub use error::{Kind, LabError, Unproved};
 pub use lab_site::{Authority, LabNode, LabSite, Said};
 pub use labs::{Entry, NodeState, NodeStatus, State, Status, list, status};
 pub use name::LabName;
@@ -46,7 +47,7 @@ pub use reset::reset;
 pub use role::{Played, RoleSpec, Roles};
 pub use runproof_site::CancellationToken;
 pub use site_file::foreseen as foreseen_site_file;
-pub use state::{find as find_state, site_file};
+pub use state::{find as find_state, find_ours as find_our_state, site_file};
 
 /// What happens while a lab is made, for whoever shows it.
 pub trait Events: Sync {

@@ -1,6 +1,8 @@
 //! What the machine allows, before anything is made: found, said, and never changed in silence.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use runproof_model::site::Engine as Kind;
@@ -9,7 +11,10 @@ use serde_json::Value;
 
 use crate::engine::Place;
 use crate::error::LabError;
+use crate::profile;
 
+/// The variable that leads Docker's clients to a daemon.
+const DOCKER_HOST: &str = "DOCKER_HOST";
 /// Inotify instances that a systemd container takes: fourteen exhaust the kernel's default of 128.
 const INOTIFY_EACH: u64 = 9;
 /// Keys that a systemd container takes; all containers of Incus share one account's.
@@ -57,6 +62,7 @@ pub(crate) struct Verdict {
 
 /// Looks at the machine, and refuses what cannot work on it.
 pub(crate) async fn check(place: &Place, nodes: usize) -> Result<(Flags, Vec<String>), LabError> {
+    confined(place).await?;
     let machine = Machine::look(place).await?;
     let verdict = machine.judge(nodes as u64);
     if verdict.missing.is_empty() {
@@ -66,6 +72,42 @@ pub(crate) async fn check(place: &Place, nodes: usize) -> Result<(Flags, Vec<Str
         "a lab of {nodes} nodes cannot run here: {}",
         verdict.missing.join("; ")
     )))
+}
+
+/// Refuses where nodes would be made by another daemon than the one that was entered, or would have
+/// something of this machine in them.
+pub(crate) async fn confined(place: &Place) -> Result<(), LabError> {
+    let mut dangers = Vec::new();
+    if place.kind() == Kind::Docker {
+        let given = std::env::var_os(DOCKER_HOST);
+        dangers.extend(elsewhere(given.as_deref(), place.0.socket()));
+    }
+    if let Some(profile) = place.profile().await? {
+        dangers.extend(profile::dangers(&profile));
+    }
+    if dangers.is_empty() {
+        return Ok(());
+    }
+    Err(LabError::machine(format!(
+        "no lab is made here: {}",
+        dangers.join("; ")
+    )))
+}
+
+/// How Docker's clients, which start the containers, would get to another daemon than the one behind
+/// the socket: nothing would find there what they make.
+fn elsewhere(given: Option<&OsStr>, socket: &Path) -> Option<String> {
+    let host = given?
+        .to_str()
+        .and_then(|given| given.strip_prefix("unix://"));
+    if host.is_some_and(|path| Path::new(path) == socket) {
+        return None;
+    }
+    let socket = socket.display();
+    Some(format!(
+        "{DOCKER_HOST} leads to another daemon than {socket}, and a lab is made and removed by that of this machine: \
+         unset it, or set it to `unix://{socket}`"
+    ))
 }
 
 impl Machine {
@@ -270,6 +312,25 @@ mod tests {
             missing.len() == 1 && missing[0].contains(words),
             "{missing:?}"
         );
+    }
+
+    #[rstest]
+    #[case::not_given(None, true)]
+    #[case::the_same(Some("unix:///run/docker.sock"), true)]
+    #[case::by_tcp(Some("tcp://10.0.0.1:2375"), false)]
+    #[case::by_ssh(Some("ssh://somebody@elsewhere"), false)]
+    #[case::another_socket_here(Some("unix:///run/user/1000/docker.sock"), false)]
+    #[case::no_scheme(Some("/run/docker.sock"), false)]
+    #[case::empty(Some(""), false)]
+    fn a_client_that_would_speak_to_another_daemon_is_refused_with_what_to_do(
+        #[case] given: Option<&str>,
+        #[case] here: bool,
+    ) {
+        let refused = elsewhere(given.map(OsStr::new), Path::new("/run/docker.sock"));
+        assert_eq!(refused.is_none(), here, "{refused:?}");
+        if let Some(why) = refused {
+            assert!(why.contains("`unix:///run/docker.sock`"), "{why}");
+        }
     }
 
     #[test]

@@ -117,6 +117,8 @@ async fn whole(
     let place = reap::place_of(&record).await?;
     let known = Known::read(folder)?;
     known.refuse_taken(&place, &roles.names()).await?;
+    // Asked once more before the nodes are made; here they still stand.
+    preflight::confined(&place).await?;
 
     // From here on the lab is not whole until it is whole again. Its record stays all the while:
     // whatever kills us, it says what the lab is to be.
@@ -153,10 +155,9 @@ async fn one(
     };
     let place = reap::place_of(&record).await?;
     let (flags, _) = preflight::check(&place, 1).await?;
-    let standin = standin::load()?;
+    let standin = standin::load_for(&roles)?;
     let image = [spec.image.clone()];
-    let images =
-        images::ready(&parts, record.engine, &image, folder.path(), events, cancel).await?;
+    let images = images::ready(&parts, &place, &image, folder.path(), events, cancel).await?;
     let image = images.values().next().cloned().unwrap_or_default();
     let mut secrets = Secrets::read(folder)?;
     let found = place.find(Some(&record.name)).await?;

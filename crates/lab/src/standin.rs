@@ -3,14 +3,25 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{LabError, io};
+use crate::role::Roles;
 
 /// The variable that names it.
 const VARIABLE: &str = "RUNPROOF_STANDIN";
 /// Its file name.
 const NAME: &str = "runproof-standin";
+/// What Cargo builds a static one for.
+const STATIC: &str = "x86_64-unknown-linux-musl";
+/// The folders of a target folder into which Cargo puts programs.
+const BUILDS: [&str; 2] = ["release", "debug"];
 
-/// What is put into nodes: read once for all of them.
-pub(crate) fn load() -> Result<Vec<u8>, LabError> {
+/// What is put into nodes: read once for all of them. Nothing where no role needs it.
+pub(crate) fn load_for(roles: &Roles) -> Result<Vec<u8>, LabError> {
+    if roles
+        .iter()
+        .all(|(_, spec)| spec.standins().next().is_none())
+    {
+        return Ok(Vec::new());
+    }
     let path = find()?;
     std::fs::read(&path).map_err(|e| io(&path, &e))
 }
@@ -28,49 +39,82 @@ fn find() -> Result<PathBuf, LabError> {
         };
     }
     let executable = std::env::current_exe().ok();
-    let mut beside = executable.as_deref().and_then(Path::parent);
-    // Cargo puts tests into a folder of their own below the programs.
-    if beside.is_some_and(|folder| folder.ends_with("deps")) {
-        beside = beside.and_then(Path::parent);
-    }
-    places(beside)
+    let places = executable.as_deref().map(places).unwrap_or_default();
+    places
         .into_iter()
         .find(|path| path.is_file())
         .ok_or_else(|| {
             LabError::machine("the stand-in, which plays the services that cannot be had, is not built").help(
                 format!(
-                    "`cargo build --release -p {NAME}` in a checkout (with `--target x86_64-unknown-linux-musl` it \
-                     runs anywhere); it is looked for beside runproof and in target/, or {VARIABLE} names it"
+                    "`cargo build --release -p {NAME}` in a checkout (with `--target {STATIC}` it runs anywhere); it is \
+                     looked for beside runproof, and in the target folder in which runproof was built; elsewhere \
+                     {VARIABLE} names it"
                 ),
             )
         })
 }
 
-/// Beside the program; in its target folder, a static one first; in that of the working folder.
-fn places(beside: Option<&Path>) -> Vec<PathBuf> {
-    let mut places = Vec::new();
-    let targets = beside
-        .and_then(Path::parent)
-        .map(Path::to_owned)
-        .into_iter()
-        .chain([PathBuf::from("target")]);
-    places.extend(beside.map(|folder| folder.join(NAME)));
-    for target in targets {
-        for build in ["x86_64-unknown-linux-musl/release", "release", "debug"] {
+/// Beside the program; and, where Cargo has built that, in the same target folder, a static one first.
+/// Never in the working folder: what is there runs as root in nodes, and may be anybody's checkout.
+fn places(executable: &Path) -> Vec<PathBuf> {
+    let Some(mut beside) = executable.parent() else {
+        return Vec::new();
+    };
+    // Cargo puts tests into a folder of their own below the programs.
+    if beside.ends_with("deps") {
+        beside = beside.parent().unwrap_or(beside);
+    }
+    let mut places = vec![beside.join(NAME)];
+    if let Some(target) = target(beside) {
+        for build in [&format!("{STATIC}/release"), "release", "debug"] {
             places.push(target.join(build).join(NAME));
         }
     }
     places
 }
 
+/// The target folder of a folder of Cargo's for programs.
+fn target(programs: &Path) -> Option<&Path> {
+    if !BUILDS.iter().any(|build| programs.ends_with(build)) {
+        return None;
+    }
+    let target = programs.parent()?;
+    if target.ends_with(STATIC) {
+        target.parent()
+    } else {
+        Some(target)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rstest::rstest;
 
-    #[test]
-    fn the_one_beside_the_program_comes_first() {
-        let places = places(Some(Path::new("/x/target/debug")));
-        assert_eq!(places[0], Path::new("/x/target/debug/runproof-standin"));
-        assert!(places[1].ends_with("target/x86_64-unknown-linux-musl/release/runproof-standin"));
+    /// Where a target folder has it, a static one first.
+    const BUILT: [&str; 3] = ["x86_64-unknown-linux-musl/release", "release", "debug"];
+
+    #[rstest]
+    #[case::by_cargo_run("/x/target/release/runproof", "/x/target/release", Some("/x/target"))]
+    #[case::a_test("/x/target/debug/deps/lab-0123", "/x/target/debug", Some("/x/target"))]
+    #[case::a_static_one(
+        "/x/target/x86_64-unknown-linux-musl/release/runproof",
+        "/x/target/x86_64-unknown-linux-musl/release",
+        Some("/x/target")
+    )]
+    #[case::built_elsewhere("/tmp/t/debug/runproof", "/tmp/t/debug", Some("/tmp/t"))]
+    #[case::installed("/usr/local/bin/runproof", "/usr/local/bin", None)]
+    fn it_is_looked_for_beside_the_program_and_where_that_was_built_and_nowhere_else(
+        #[case] executable: &str,
+        #[case] beside: &str,
+        #[case] target: Option<&str>,
+    ) {
+        let mut expected = vec![Path::new(beside).join(NAME)];
+        if let Some(target) = target {
+            expected.extend(BUILT.map(|build| Path::new(target).join(build).join(NAME)));
+        }
+        let places = places(Path::new(executable));
+        assert_eq!(places, expected);
+        assert!(places.iter().all(|place| place.is_absolute()));
     }
 }

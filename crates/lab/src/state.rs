@@ -70,6 +70,15 @@ pub fn find(name: &LabName) -> Result<Option<PathBuf>, LabError> {
     Ok(Some(folder.path).filter(|path| path.exists()))
 }
 
+/// The folder of a lab that has one, for whoever writes into it or does what stands in it.
+///
+/// # Errors
+/// When there is no place for labs, or the lab is not the asking user's alone.
+pub fn find_ours(name: &LabName) -> Result<Option<PathBuf>, LabError> {
+    Folder::of(name)?.refuse_foreign()?;
+    find(name)
+}
+
 impl Folder {
     /// Of this lab, whether or not it is there.
     pub fn of(name: &LabName) -> Result<Self, LabError> {
@@ -103,10 +112,54 @@ impl Folder {
         &self.name
     }
 
-    /// Whether it is of the user who asks.
-    pub fn is_ours(&self) -> Result<bool, LabError> {
-        let found = fs::metadata(&self.path).map_err(|e| io(&self.path, &e))?;
-        Ok(found.uid() == rustix::process::geteuid().as_raw())
+    /// Refuses a lab that is not the asking user's alone: what stands in its folder says what is removed
+    /// and made anew. One that is not there yet is nobody's.
+    fn refuse_foreign(&self) -> Result<(), LabError> {
+        self.refuse_foreign_to(rustix::process::geteuid().as_raw())
+    }
+
+    fn refuse_foreign_to(&self, us: u32) -> Result<(), LabError> {
+        let Some(about) = there(&self.path, fs::symlink_metadata(&self.path))? else {
+            return Ok(());
+        };
+        self.refuse_owner(&self.path, about.uid(), us)?;
+        // Whoever may write into it may put a record or a journal of their own into the place of ours.
+        if about.mode() & 0o022 != 0 {
+            let path = self.path.display();
+            return Err(LabError::failed(format!(
+                "refused: others than its owner may write into the folder of the lab {}: {path}",
+                self.name
+            ))
+            .help(format!(
+                "if all that is in it is yours, `chmod go-w {path}`; else remove it"
+            )));
+        }
+        let Some(entries) = there(&self.path, fs::read_dir(&self.path))? else {
+            return Ok(());
+        };
+        for entry in entries {
+            let entry = entry.map_err(|e| io(&self.path, &e))?;
+            // Whoever is at work on the lab may remove it meanwhile.
+            if let Some(about) = there(&entry.path(), entry.metadata())? {
+                self.refuse_owner(&entry.path(), about.uid(), us)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn refuse_owner(&self, path: &Path, owner: u32, us: u32) -> Result<(), LabError> {
+        if owner == us {
+            return Ok(());
+        }
+        Err(LabError::failed(format!(
+            "refused: the lab {} belongs to another user: the account {owner} owns {}, and this is {us}",
+            self.name,
+            path.display()
+        ))
+        .help(
+            "run it from that account; or make one of your own with `runproof lab up`, \
+             in a place of your own (HOME or XDG_STATE_HOME, which `sudo -E` keeps)",
+        ))
     }
 
     /// Where it is.
@@ -191,7 +244,9 @@ impl Folder {
         self.lock(File::try_lock_shared)
     }
 
+    /// Every command that changes a lab or relies on it comes by here, so here it is asked whose it is.
     fn lock(&self, take: impl Fn(&File) -> Result<(), TryLockError>) -> Result<Held, LabError> {
+        self.refuse_foreign()?;
         loop {
             let (file, path) = self.lock_file()?;
             match take(&file) {
@@ -233,6 +288,15 @@ impl Folder {
     }
 }
 
+/// What is at a path; none when nothing is.
+fn there<T>(path: &Path, found: std::io::Result<T>) -> Result<Option<T>, LabError> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(io(path, &e)),
+    }
+}
+
 /// Whether an open file is still the one that a path names.
 fn is_at(file: &File, path: &Path) -> bool {
     let (Ok(open), Ok(there)) = (file.metadata(), fs::metadata(path)) else {
@@ -255,7 +319,61 @@ impl Folder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rstest::rstest;
     use std::os::unix::fs::PermissionsExt as _;
+
+    /// Who runs the test.
+    fn us() -> u32 {
+        rustix::process::geteuid().as_raw()
+    }
+
+    #[rstest]
+    #[case::ours(0o700, 0, None)]
+    #[case::others_may_look(0o755, 0, None)]
+    #[case::another_users(0o700, 1, Some("belongs to another user"))]
+    #[case::its_group_writes(0o770, 0, Some("others than its owner may write"))]
+    #[case::everybody_writes(0o702, 0, Some("others than its owner may write"))]
+    fn a_lab_that_is_not_ours_alone_is_refused_with_what_to_do(
+        #[case] mode: u32,
+        #[case] further: u32,
+        #[case] refusal: Option<&str>,
+    ) {
+        let home = tempfile::tempdir().unwrap();
+        let folder = Folder::at(&home.path().join("x"));
+        folder.make().unwrap();
+        folder.write(&folder.file("faults.jsonl"), b"").unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).unwrap();
+        let refused = folder.refuse_foreign_to(us() + further).err();
+        match refusal {
+            None => assert_eq!(refused, None),
+            Some(words) => {
+                let error = refused.unwrap();
+                assert!(error.problem.contains(words), "{error}");
+                assert!(error.help.is_some());
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_another_user_put_into_our_folder_is_refused_by_its_name() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = Folder::at(&home.path().join("x"));
+        folder.make().unwrap();
+        let planted = folder.file("faults.jsonl");
+        folder.write(&planted, b"").unwrap();
+        // Only root can give a file away.
+        if std::os::unix::fs::chown(&planted, Some(us() + 1), None).is_ok() {
+            let error = folder.refuse_foreign().unwrap_err();
+            assert!(error.problem.contains("faults.jsonl"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_lab_that_is_not_there_is_nobodys() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = Folder::at(&home.path().join("x"));
+        assert_eq!(folder.refuse_foreign_to(us() + 1), Ok(()));
+    }
 
     #[test]
     fn what_a_lab_keeps_is_its_owners_alone_and_is_written_whole() {

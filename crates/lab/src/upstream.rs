@@ -9,9 +9,10 @@ use std::process::Stdio;
 use tokio::process::Command;
 
 use runproof_model::site::Engine as Kind;
+use runproof_site::engine::socket_of;
 
 use crate::Events;
-use crate::engine::{LAB, NONCE, ROLE};
+use crate::engine::{LAB, NONCE, ROLE, client_environment};
 use crate::error::LabError;
 use crate::journal::{Journal, Made};
 use crate::record::Record;
@@ -99,9 +100,12 @@ fn only_file(archive: &[u8]) -> Result<Vec<u8>, String> {
     Err("no such file in it".to_owned())
 }
 
+/// Docker's client, at the daemon at which what it makes is looked for later.
 async fn docker(words: &[&str]) -> Result<Vec<u8>, String> {
+    let socket = socket_of(Kind::Docker).map_err(|reason| reason.to_string())?;
     let output = Command::new("docker")
         .args(words)
+        .envs(client_environment(Kind::Docker, &socket, ""))
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output()

@@ -11,7 +11,7 @@ use testcontainers::core::{CgroupnsMode, Mount};
 use testcontainers::runners::AsyncRunner as _;
 use testcontainers::{GenericImage, ImageExt as _};
 
-use super::{Found, LAB, Launch, NONCE, ROLE};
+use super::{Found, LAB, Launch, NONCE, PROCESSES, ROLE};
 use crate::error::LabError;
 use crate::name::LabName;
 
@@ -44,6 +44,7 @@ pub(super) async fn launch(engine: &Engine, launch: &Launch<'_>) -> Result<Strin
         .with_mount(Mount::tmpfs_mount("/run"))
         .with_mount(Mount::tmpfs_mount("/run/lock"))
         .with_mount(Mount::tmpfs_mount("/tmp"))
+        .with_host_config_modifier(|config| config.pids_limit = Some(PROCESSES.into()))
         .with_startup_timeout(WORK);
     for option in &launch.machine.security {
         request = request.with_security_opt(option);

@@ -6,8 +6,10 @@ use runproof_model::{Reason, ReasonKind};
 use runproof_site::engine::{Engine, Verb};
 use serde_json::{Map, Value, json};
 
-use super::{Described, Found, LAB, Launch, NONCE, ROLE};
+use super::{Described, Found, LAB, Launch, NONCE, PROCESSES, ROLE};
 
+/// The profile of which every node is made.
+const PROFILE: &str = "default";
 /// How long a question may take.
 const ASK: Duration = Duration::from_secs(20);
 /// How long one wait for an operation takes; it is asked again.
@@ -17,6 +19,9 @@ const WAITS: u32 = 20;
 /// How long an instance may be changed by the daemon before it is described.
 const IDLE_TRIES: u32 = 240;
 const IDLE_PAUSE: Duration = Duration::from_millis(250);
+/// How often an instance that refuses is removed once more.
+const REMOVE_TRIES: u32 = 60;
+const REMOVE_PAUSE: Duration = Duration::from_millis(500);
 
 /// The fingerprint of the daemon's certificate.
 pub(super) async fn daemon(engine: &Engine) -> Result<String, Reason> {
@@ -42,9 +47,10 @@ pub(super) async fn launch(engine: &Engine, launch: &Launch<'_>) -> Result<Strin
         "type": "container",
         "start": true,
         "source": { "type": "image", "fingerprint": launch.image },
-        "profiles": ["default"],
+        "profiles": [PROFILE],
         "devices": devices,
         "config": {
+            "limits.processes": PROCESSES.to_string(),
             format!("user.{LAB}"): launch.lab.as_str(),
             format!("user.{NONCE}"): launch.nonce,
             format!("user.{ROLE}"): launch.role,
@@ -125,29 +131,79 @@ pub(super) async fn replace(
     }
 }
 
+/// What has the name of an instance that is to be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum There {
+    /// The instance.
+    It,
+    /// Nothing, or another instance.
+    NoMore,
+    /// One of which the daemon does not say who it is: it is just being made or removed.
+    Unsaid,
+}
+
+impl There {
+    /// By the engine's own identifier and the labels; where it had no identifier yet, by the labels.
+    fn of(wanted: &Found, there: &Found) -> Self {
+        let labels = (&there.lab, &there.role, &there.nonce);
+        let same = labels == (&wanted.lab, &wanted.role, &wanted.nonce);
+        match (wanted.id.as_str(), there.id.as_str()) {
+            ("", _) if same && !wanted.lab.is_empty() => Self::It,
+            (_, "") => Self::Unsaid,
+            (wanted, there) if same && wanted == there => Self::It,
+            _ => Self::NoMore,
+        }
+    }
+
+    /// By what the daemon says now.
+    async fn look(engine: &Engine, wanted: &Found) -> Result<Self, Reason> {
+        match get(engine, &format!("/1.0/instances/{}", wanted.name)).await {
+            Ok(instance) => Ok(found(&instance)
+                .as_ref()
+                .map_or(Self::Unsaid, |there| Self::of(wanted, there))),
+            Err(reason) if reason.kind == ReasonKind::NoSuchNode => Ok(Self::NoMore),
+            Err(reason) => Err(reason),
+        }
+    }
+}
+
 /// Stops an instance and removes it. One that the daemon is still making refuses until it is made.
-pub(super) async fn remove(engine: &Engine, name: &str) -> Result<(), Reason> {
+///
+/// The daemon knows it by its name only, and does neither for a version that was seen before (it
+/// compares no `If-Match`). So before each of the two it is asked who has that name. What takes the
+/// name in the moment in between would have to be stopped: one that runs the daemon does not remove.
+pub(super) async fn remove(engine: &Engine, wanted: &Found) -> Result<(), Reason> {
     let mut last = None;
-    for _ in 0..60 {
-        let stop = json!({ "action": "stop", "force": true, "timeout": -1 });
-        let path = format!("/1.0/instances/{name}/state");
-        // PUT is what the API has for it; an instance that is stopped refuses, and is removed anyway.
-        let _ = act(engine, Verb::Put, &path, Some(&stop)).await;
-        match act(
-            engine,
-            Verb::Delete,
-            &format!("/1.0/instances/{name}"),
-            None,
-        )
-        .await
-        {
-            Ok(()) => return Ok(()),
-            Err(reason) if reason.kind == ReasonKind::NoSuchNode => return Ok(()),
+    for _ in 0..REMOVE_TRIES {
+        match removed(engine, wanted).await {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
             Err(reason) => last = Some(reason),
         }
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        tokio::time::sleep(REMOVE_PAUSE).await;
     }
-    Err(last.unwrap_or_else(|| Reason::new(ReasonKind::Timeout, name)))
+    Err(last.unwrap_or_else(|| Reason::new(ReasonKind::Timeout, &wanted.name)))
+}
+
+/// One try; whether there is nothing to remove any more.
+async fn removed(engine: &Engine, wanted: &Found) -> Result<bool, Reason> {
+    let path = format!("/1.0/instances/{}", wanted.name);
+    let mut there = There::look(engine, wanted).await?;
+    if there == There::It {
+        let stop = json!({ "action": "stop", "force": true, "timeout": -1 });
+        // PUT is what the API has for it; an instance that is stopped refuses, and is removed anyway.
+        let _ = act(engine, Verb::Put, &format!("{path}/state"), Some(&stop)).await;
+        there = There::look(engine, wanted).await?;
+    }
+    match there {
+        There::NoMore => Ok(true),
+        There::Unsaid => Ok(false),
+        There::It => match act(engine, Verb::Delete, &path, None).await {
+            Ok(()) => Ok(true),
+            Err(reason) if reason.kind == ReasonKind::NoSuchNode => Ok(true),
+            Err(reason) => Err(reason),
+        },
+    }
 }
 
 /// Whether an operation on an instance of that name is under way.
@@ -197,9 +253,14 @@ pub(super) async fn pin(engine: &Engine, instance: &str, address: &str) -> Resul
     act(engine, Verb::Patch, &path, Some(&body)).await
 }
 
-/// The network card that the default profile gives.
+/// The profile of which every node is made.
+pub(super) async fn profile(engine: &Engine) -> Result<Value, Reason> {
+    get(engine, &format!("/1.0/profiles/{PROFILE}")).await
+}
+
+/// The network card that it gives.
 async fn profile_nic(engine: &Engine) -> Result<Map<String, Value>, Reason> {
-    let profile = get(engine, "/1.0/profiles/default").await?;
+    let profile = profile(engine).await?;
     let nic = profile.pointer("/devices/eth0").and_then(Value::as_object);
     nic.cloned().ok_or_else(|| {
         Reason::new(
@@ -266,3 +327,6 @@ fn text(value: &Value, pointer: &str) -> Option<String> {
         .and_then(Value::as_str)
         .map(str::to_owned)
 }
+
+#[cfg(test)]
+mod tests;

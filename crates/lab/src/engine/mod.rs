@@ -3,6 +3,8 @@
 mod docker;
 mod incus;
 
+use std::ffi::OsString;
+use std::path::Path;
 use std::time::Duration;
 
 use runproof_model::site::{Engine as Kind, Reach, Via};
@@ -21,6 +23,10 @@ pub(crate) const NONCE: &str = "runproof-nonce";
 /// The label with the node's role.
 pub(crate) const ROLE: &str = "runproof-role";
 
+/// How many processes and threads a node may have: far more than a role needs, and few enough that
+/// one in which they multiply does not take the machine along.
+const PROCESSES: u16 = 4096;
+
 /// How much a command in a node may say.
 const CAP: u64 = 8 << 20;
 
@@ -38,6 +44,24 @@ pub fn install_lines() -> &'static str {
     "one of: `apt-get install docker.io` and `systemctl start docker` · `apt-get install incus` \
      (Debian 12: from bookworm-backports) and `incus admin init --minimal`; then be root, or in the \
      group docker or incus-admin. In a checkout, ci/engines does it all"
+}
+
+/// What tells an engine's own client to speak to the daemon at a socket, whatever it is configured for.
+pub(crate) fn client_environment(
+    kind: Kind,
+    socket: &Path,
+    project: &str,
+) -> Vec<(&'static str, OsString)> {
+    if kind == Kind::Docker {
+        let mut host = OsString::from("unix://");
+        host.push(socket);
+        return vec![("DOCKER_HOST", host)];
+    }
+    vec![
+        ("INCUS_SOCKET", socket.into()),
+        ("INCUS_REMOTE", "local".into()),
+        ("INCUS_PROJECT", project.into()),
+    ]
 }
 
 /// An engine's daemon with the lab's way of using it.
@@ -149,6 +173,11 @@ impl Place {
         self.0.kind()
     }
 
+    /// What tells this engine's own client to speak to this daemon.
+    pub fn client_environment(&self) -> Vec<(&'static str, OsString)> {
+        client_environment(self.kind(), self.0.socket(), self.0.project())
+    }
+
     fn is_docker(&self) -> bool {
         self.kind() == Kind::Docker
     }
@@ -202,12 +231,23 @@ impl Place {
         if self.is_docker() { id } else { instance }
     }
 
-    /// Removes an instance, running or half made; one that is gone already is removed.
+    /// The profile of which every node is made, where the engine has profiles.
+    pub async fn profile(&self) -> Result<Option<Value>, LabError> {
+        if self.is_docker() {
+            return Ok(None);
+        }
+        let profile = incus::profile(&self.0).await;
+        let profile = profile.map_err(|r| self.failed("does not show the default profile", &r))?;
+        Ok(Some(profile))
+    }
+
+    /// Removes an instance, running or half made; one that is gone already is removed. Another one
+    /// that has taken its name is left alone.
     pub async fn remove(&self, found: &Found) -> Result<(), LabError> {
         let removed = if self.is_docker() {
             docker::remove(&self.0, &found.id).await
         } else {
-            incus::remove(&self.0, &found.name).await
+            incus::remove(&self.0, found).await
         };
         removed.map_err(|r| self.failed(&format!("cannot remove {}", found.name), &r))
     }
@@ -314,5 +354,29 @@ impl Place {
     /// A failure of this engine in words.
     pub fn failed(&self, what: &str, reason: &Reason) -> LabError {
         LabError::failed(format!("{}: {what}: {reason}", self.kind().as_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::docker(Kind::Docker, &[("DOCKER_HOST", "unix:///run/x.sock")])]
+    #[case::incus(
+        Kind::Incus,
+        &[("INCUS_SOCKET", "/run/x.sock"), ("INCUS_REMOTE", "local"), ("INCUS_PROJECT", "default")]
+    )]
+    fn a_client_is_told_the_daemon_that_was_entered(
+        #[case] kind: Kind,
+        #[case] told: &[(&str, &str)],
+    ) {
+        let environment = client_environment(kind, Path::new("/run/x.sock"), "default");
+        let environment: Vec<(&str, &str)> = environment
+            .iter()
+            .map(|(name, value)| (*name, value.to_str().unwrap()))
+            .collect();
+        assert_eq!(environment, told);
     }
 }
