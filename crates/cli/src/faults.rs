@@ -4,8 +4,8 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::Path;
 
-use runproof_model::FaultRecording;
 use runproof_model::fault_recording::FORMAT;
+use runproof_model::{FaultRecording, json};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -13,8 +13,16 @@ use crate::load::LoadError;
 
 /// The recordings that are compiled in: name of the file, and its content.
 static BUILT_IN: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/faults.rs"));
-/// The largest recording that is read, in bytes.
-const CAP: u64 = 16 << 20;
+/// The largest recording that is read, in bytes. Those that are built in have 140 KB at the most.
+const CAP: u64 = 2 << 20;
+/// The most JSON values in a recording: ten times those of the largest one that is built in.
+const VALUES: usize = 60_000;
+/// The most recordings in a folder.
+const RECORDINGS: usize = 2000;
+/// The most bytes and JSON values in all recordings of a folder. Those that are built in have
+/// 7 MB and 330 000 together.
+const ALL_BYTES: u64 = 32 << 20;
+const ALL_VALUES: usize = 1_000_000;
 
 /// The recordings of a folder, one a file `<scenario>.json`; without one those that are
 /// compiled in.
@@ -26,11 +34,19 @@ pub fn recordings(folder: Option<&Path>) -> Result<Vec<FaultRecording>, LoadErro
     let failed =
         |path: &Path, why: String| LoadError::Message(format!("{}: {why}", path.display()), None);
     let mut paths = Vec::new();
+    let mut found = 0_usize;
     for entry in fs::read_dir(folder).map_err(|e| failed(folder, e.to_string()))? {
         let path = entry.map_err(|e| failed(folder, e.to_string()))?.path();
         if path.extension().is_some_and(|end| end == "json") {
-            paths.push(path);
+            found += 1;
+            if found <= RECORDINGS {
+                paths.push(path);
+            }
         }
+    }
+    if found > RECORDINGS {
+        let why = format!("{found} recordings, more than {RECORDINGS}");
+        return Err(failed(folder, why));
     }
     if paths.is_empty() {
         return Err(LoadError::Message(
@@ -39,24 +55,66 @@ pub fn recordings(folder: Option<&Path>) -> Result<Vec<FaultRecording>, LoadErro
         ));
     }
     paths.sort();
+    let mut all = Sum::default();
     paths
         .iter()
         .map(|path| {
-            let io = |e: std::io::Error| failed(path, e.to_string());
-            // A pipe would let us wait for ever.
-            if !fs::metadata(path).map_err(io)?.is_file() {
-                return Err(failed(path, "not a regular file".to_owned()));
-            }
-            let mut bytes = Vec::new();
-            File::open(path)
-                .and_then(|file| file.take(CAP + 1).read_to_end(&mut bytes))
-                .map_err(io)?;
-            if bytes.len() as u64 > CAP {
-                return Err(failed(path, "larger than 16 MiB".to_owned()));
-            }
+            let bytes = read(path).map_err(|why| failed(path, why))?;
+            all.add(&bytes).map_err(|why| failed(folder, why))?;
             parse(&path.display().to_string(), &bytes)
         })
         .collect()
+}
+
+/// The text of a recording, unless it is too large.
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let io = |e: std::io::Error| e.to_string();
+    let meta = fs::metadata(path).map_err(io)?;
+    // A pipe would let us wait for ever.
+    if !meta.is_file() {
+        return Err("not a regular file".to_owned());
+    }
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(CAP + 1).read_to_end(&mut bytes))
+        .map_err(io)?;
+    let found = meta.len().max(bytes.len() as u64);
+    if found > CAP {
+        let most = CAP >> 20;
+        return Err(format!("{found} bytes, larger than {most} MiB"));
+    }
+    Ok(bytes)
+}
+
+/// What the recordings of a folder have together.
+#[derive(Debug, Default)]
+struct Sum {
+    bytes: u64,
+    values: usize,
+}
+
+impl Sum {
+    /// Takes another one in.
+    ///
+    /// # Errors
+    /// What was found up to it and the limit, in words, when it is one too many.
+    fn add(&mut self, bytes: &[u8]) -> Result<(), String> {
+        self.bytes += bytes.len() as u64;
+        self.values += json::values(bytes);
+        if self.bytes > ALL_BYTES {
+            let (found, most) = (self.bytes, ALL_BYTES >> 20);
+            return Err(format!(
+                "recordings of {found} bytes and more, larger than {most} MiB"
+            ));
+        }
+        if self.values > ALL_VALUES {
+            let found = self.values;
+            return Err(format!(
+                "recordings of {found} JSON values and more, more than {ALL_VALUES}"
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// A document of this format; `what` it is, in words.
@@ -84,6 +142,7 @@ fn parse(name: &str, bytes: &[u8]) -> Result<FaultRecording, LoadError> {
         let why = runproof_model::text::one_line(&why, 300);
         LoadError::Message(format!("{name}: {why}"), None)
     };
+    json::bounded_values(bytes, VALUES).map_err(refuse)?;
     let recording: FaultRecording =
         of_format(bytes, FORMAT, "a recording of a fault").map_err(refuse)?;
     let stem = Path::new(name).file_stem().unwrap_or_default();
@@ -118,6 +177,7 @@ mod tests {
         "its format is \"runproof.fault/9\""
     )]
     #[case(b"[]".to_vec(), "a.json", "not a recording of a fault")]
+    #[case(r#"{"":0},"#.repeat(40_000).into_bytes(), "a.json", "80000 JSON values, more than 60000")]
     fn a_recording_is_of_this_version_and_called_like_its_scenario(
         #[case] bytes: Vec<u8>,
         #[case] name: &str,
@@ -133,7 +193,52 @@ mod tests {
     }
 
     #[test]
+    fn a_large_recording_is_refused_with_its_size_and_the_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = File::create(folder.path().join("a.json")).unwrap();
+        file.set_len(3 << 20).unwrap();
+        let refused = recordings(Some(folder.path())).unwrap_err().to_string();
+        assert!(
+            refused.ends_with("a.json: 3145728 bytes, larger than 2 MiB"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn a_folder_of_very_many_recordings_is_refused_before_one_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        for number in 0..=RECORDINGS {
+            File::create(folder.path().join(format!("{number}.json"))).unwrap();
+        }
+        let refused = recordings(Some(folder.path())).unwrap_err().to_string();
+        assert!(
+            refused.ends_with("2001 recordings, more than 2000"),
+            "{refused}"
+        );
+    }
+
+    #[rstest]
+    #[case(vec![b' '; 1 << 20], 32, "33554433 bytes and more, larger than 32 MiB")]
+    #[case(vec![b','; 10_000], 100, "1000001 JSON values and more, more than 1000000")]
+    fn many_recordings_have_to_be_small_together(
+        #[case] each: Vec<u8>,
+        #[case] times: usize,
+        #[case] said: &str,
+    ) {
+        let mut all = Sum::default();
+        for _ in 0..times {
+            all.add(&each).unwrap();
+        }
+        let refused = all.add(b",").unwrap_err();
+        assert!(refused.ends_with(said), "{refused}");
+    }
+
+    #[test]
     fn what_is_compiled_in_can_be_read() {
         assert_eq!(recordings(None).unwrap().len(), BUILT_IN.len());
+        let mut all = Sum::default();
+        for (_, bytes) in BUILT_IN {
+            all.add(bytes).unwrap();
+        }
     }
 }

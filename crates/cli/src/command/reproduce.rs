@@ -20,8 +20,9 @@ The documented scenario that explains the report best is put into the lab and he
 at it: `drill --undo` heals it. The lab is made when it is not there, and follows the profile of the
 report. The site of the report is not looked at.
 
-Exit code 0 says that the lab is broken in that way now, 1 that something else turned red or nothing,
-2 that no scenario explains the report or the lab did not come up, 3 that nothing is red in it.";
+Exit code 0 says that the lab is broken in that way now, 1 that something else turned red or
+nothing, 2 that no scenario explains the report or the lab did not come up, 3 that nothing is red
+in it.";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -50,9 +50,10 @@ What comes of a scenario:
   flaky         with --repeat it came out in two ways
   interrupted   somebody asked to stop
 
-Exit code 0 says that everything that was asked for is proven, 1 that a scenario is not, 2 that not
-all could be run or the lab could not be made whole, 3 that nothing was run, 64 that the command line
-or a suite is wrong, or that the lab is in use or broken on purpose, 130 that somebody asked to stop.";
+Exit code 0 says that everything that was asked for is proven, 1 that a scenario is not, 2 that
+not all could be run or the lab could not be made whole, 3 that nothing was run, 64 that the
+command line or a suite is wrong, or that the lab is in use or broken on purpose, 130 that
+somebody asked to stop.";
 
 const EXAMPLES: &str = "\
 Examples:
