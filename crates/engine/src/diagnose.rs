@@ -77,12 +77,17 @@ pub fn signatures(
     library
         .scenarios()
         .map(|(_, scenario)| {
-            let today = reference.digests.for_scenario(scenario);
-            let recording = recordings.iter().find(|one| {
-                one.scenario == scenario.id.value && one.digests.differs(&today).is_none()
-            });
+            let is_fresh = |one: &FaultRecording| {
+                let today = reference.digests.of_recording(scenario, one);
+                one.differs(&today).is_none()
+            };
+            let recording = recordings
+                .iter()
+                .find(|one| one.scenario == scenario.id.value && is_fresh(one));
+            let standin =
+                recording.is_some_and(|one| reference.rests_on_standin(one, Some(scenario)));
             Signature {
-                scenario: described(library, site, scenario, recording),
+                scenario: described(library, site, scenario, recording.is_some(), standin),
                 marks: match recording {
                     Some(recording) => recorded(&reference, recording, scenario),
                     None => declared(scenario),
@@ -151,7 +156,8 @@ fn described(
     library: &Library,
     site: &Site,
     scenario: &Scenario,
-    recording: Option<&FaultRecording>,
+    recorded: bool,
+    standin: bool,
 ) -> CandidateScenario {
     let fix = scenario.fix.as_ref().map(|fix| fix.to_json());
     let text = |key: &str| {
@@ -174,8 +180,8 @@ fn described(
     CandidateScenario {
         id: scenario.id.value.clone(),
         title: scenario.title.clone(),
-        recorded: recording.is_some(),
-        standin: recording.is_some_and(|one| one.standin),
+        recorded,
+        standin,
         fix,
         document_defect: text("document-defect"),
         lab_fix,

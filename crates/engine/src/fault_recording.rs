@@ -1,20 +1,29 @@
 //! Making recordings of faults, and the digests that tell when one is stale.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use runproof_model::fault_recording::FORMAT;
-use runproof_model::{Evidence, FactRecord, FaultDigests, FaultRecording, Role, canonical, text};
+use runproof_model::{
+    Evidence, FactRecord, FaultDigests, FaultRecording, NodeRecord, Role, canonical, text,
+};
 use runproof_suite::{Plan, Scenario};
-use serde_json::{Value, json};
+use serde_json::{Number, Value, json};
 use sha2::{Digest as _, Sha256};
 
-/// The digests of a recording: of what the scenario does, of the reference evidence that the
-/// recording is laid over, and of everything that the plan wants.
+/// The digests that a recording has when it is of today: of what the scenario does, of the
+/// reference evidence that the recording is laid over, of everything that the plan wants and of
+/// what that means, of the images that the reference's nodes run where the recording has facts,
+/// and of what the recording holds.
 ///
 /// What a scenario predicts and how it is mended is no part of it: that changes nothing of what
 /// was seen, and is judged anew at every replay.
-pub fn fault_digests(scenario: &Scenario, reference: &Evidence, plan: &Plan) -> FaultDigests {
-    Digests::of(reference, plan).for_scenario(scenario)
+pub fn fault_digests(
+    recording: &FaultRecording,
+    scenario: &Scenario,
+    reference: &Evidence,
+    plan: &Plan,
+) -> FaultDigests {
+    Digests::of(reference, plan).of_recording(scenario, recording)
 }
 
 /// The digests that all recordings have in common, computed once.
@@ -22,6 +31,9 @@ pub fn fault_digests(scenario: &Scenario, reference: &Evidence, plan: &Plan) -> 
 pub(crate) struct Digests {
     reference: String,
     queries: String,
+    parsers: String,
+    /// What the nodes of the reference run.
+    images: BTreeMap<Role, Option<String>>,
 }
 
 impl Digests {
@@ -34,13 +46,35 @@ impl Digests {
                 (wanted.role.to_string(), wanted.kind, query)
             })
             .collect();
+        let images = reference.nodes.iter();
         Self {
             reference: digest(&serde_json::to_value(reference).unwrap_or(Value::Null)),
             queries: digest(&json!(queries)),
+            parsers: digest(&runproof_facts::meaning(plan.wanted())),
+            images: images
+                .map(|node| (node.role.clone(), node.image.clone()))
+                .collect(),
         }
     }
 
-    pub(crate) fn for_scenario(&self, scenario: &Scenario) -> FaultDigests {
+    /// Those that a recording of the scenario has when it is of today.
+    pub(crate) fn of_recording(
+        &self,
+        scenario: &Scenario,
+        recording: &FaultRecording,
+    ) -> FaultDigests {
+        let nodes = recording.nodes.iter();
+        let today = nodes.map(|node| (&node.role, self.images.get(&node.role)));
+        FaultDigests {
+            images: images(today.map(|(role, image)| (role, image.and_then(Option::as_ref)))),
+            content: content(recording.standin, &recording.nodes, &recording.facts),
+            ..self.for_scenario(scenario)
+        }
+    }
+
+    /// Those of what a recording of the scenario is made from; what comes from the recording itself
+    /// is left empty.
+    fn for_scenario(&self, scenario: &Scenario) -> FaultDigests {
         let on: Vec<&str> = scenario.on.0.iter().map(|role| role.as_str()).collect();
         let does = json!({
             "id": scenario.id.value,
@@ -51,8 +85,33 @@ impl Digests {
             scenario: digest(&does),
             reference: self.reference.clone(),
             queries: self.queries.clone(),
+            parsers: self.parsers.clone(),
+            images: String::new(),
+            content: String::new(),
         }
     }
+}
+
+/// The digest of the images that nodes run.
+fn images<'a>(nodes: impl Iterator<Item = (&'a Role, Option<&'a String>)>) -> String {
+    digest(&json!(nodes.collect::<BTreeMap<_, _>>()))
+}
+
+/// The digest of what a recording holds itself.
+fn content(standin: bool, nodes: &[NodeRecord], facts: &[FactRecord]) -> String {
+    let mut hash = Sha256::new();
+    hash.update(canonical::text(
+        &json!({ "standin": standin, "nodes": nodes }),
+    ));
+    // One after the other: together they would be copied twice. No text holds a line feed.
+    for fact in facts {
+        let name = json!([fact.role, fact.kind]);
+        for part in [&name, &fact.query, &fact.fact] {
+            hash.update("\n");
+            hash.update(canonical::text(part));
+        }
+    }
+    text::hex(&hash.finalize())
 }
 
 /// SHA-256 of a value in canonical form, as 64 hexadecimal digits.
@@ -99,12 +158,19 @@ pub fn record_fault(
         let query = canonical::text(&fact.query);
         (fact.role.clone(), fact.kind.clone(), query)
     });
-    let nodes: Vec<_> = red
+    let mut nodes: Vec<_> = red
         .nodes
         .iter()
         .filter(|node| roles.contains(&node.role))
         .cloned()
         .collect();
+    for fact in &mut facts {
+        settle(&mut fact.fact);
+    }
+    for node in &mut nodes {
+        node.now = node.now.map(settled);
+        node.skew_s = node.skew_s.map(settled);
+    }
     let standin = red.nodes.iter().any(|node| {
         let meant = || {
             scenario
@@ -119,10 +185,44 @@ pub fn record_fault(
         format: FORMAT.to_owned(),
         scenario: scenario.id.value.clone(),
         standin,
-        digests: fault_digests(scenario, reference, plan),
+        digests: FaultDigests {
+            images: images(nodes.iter().map(|node| (&node.role, node.image.as_ref()))),
+            content: content(standin, &nodes, &facts),
+            ..Digests::of(reference, plan).for_scenario(scenario)
+        },
         nodes,
         facts,
     }
+}
+
+/// Settles every number in a fact.
+fn settle(fact: &mut Value) {
+    match fact {
+        Value::Number(number) if number.is_f64() => {
+            let near = number.as_f64().map(settled).and_then(Number::from_f64);
+            *number = near.unwrap_or_else(|| number.clone());
+        }
+        Value::Array(items) => items.iter_mut().for_each(settle),
+        Value::Object(map) => map.values_mut().for_each(settle),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// The number with as many digits, 15 at the most, as come back from a file as they were written.
+/// Of more the reader makes a neighbour now and then, and what is read has to have the digest of
+/// what was written.
+fn settled(number: f64) -> f64 {
+    let comes_back = |near: &f64| {
+        let text = serde_json::to_string(near).unwrap_or_default();
+        serde_json::from_str::<f64>(&text).is_ok_and(|read| read.to_bits() == near.to_bits())
+    };
+    let mut nearer = (0..15).rev();
+    nearer
+        .find_map(|digits| {
+            let near: f64 = format!("{number:.digits$e}").parse().ok()?;
+            comes_back(&near).then_some(near)
+        })
+        .unwrap_or(number)
 }
 
 /// Of each fact the latest look.
@@ -203,6 +303,27 @@ fn take_along(taken: &mut [bool], latest: &[&FactRecord], reference: &[&FactReco
                     *slot = true;
                     grew = true;
                 }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_settled_number_comes_back_and_is_hardly_another(
+            number in prop_oneof![1.7e9..1.9e9, -1e3..1e3, any::<f64>().prop_filter("a number", |n| n.is_normal())],
+        ) {
+            let near = settled(number);
+            let read: f64 = serde_json::from_str(&serde_json::to_string(&near).unwrap()).unwrap();
+            prop_assert_eq!(read.to_bits(), near.to_bits());
+            prop_assert_eq!(settled(near).to_bits(), near.to_bits());
+            if number.abs() > 1e-6 && number.abs() < 1e30 {
+                prop_assert!((near - number).abs() <= number.abs() * 1e-14);
             }
         }
     }

@@ -11,12 +11,15 @@ use crate::open_map::OpenMap;
 use crate::scrub;
 use crate::secret::{Key, Secret};
 
+/// What shows the environment of a process.
+pub(crate) const TEXT: &str = r#"exec cat -- "/proc/$1/environ""#;
+
 /// The look at the environment of process `pid`.
 pub fn ask(pid: u32) -> Ask {
     Ask::Run(Command {
         seconds: 5,
         cap: 1 << 20,
-        ..Command::new("environ", r#"exec cat -- "/proc/$1/environ""#)
+        ..Command::new("environ", TEXT)
             .args([pid.to_string()])
             .batch(Batch::Each)
     })

@@ -28,6 +28,11 @@ pub trait Fact: Serialize + DeserializeOwned + JsonSchema + Debug {
     const KIND: &'static str;
     /// One sentence for the reference.
     const ABOUT: &'static str;
+    /// To be raised by hand whenever the same answers are read otherwise than before: what was
+    /// recorded until then is old.
+    const REVISION: u16 = 1;
+    /// The texts that it runs on a node after the first answers.
+    const LATER: &'static [&'static str] = &[];
     /// What can be asked. Queries deny unknown fields.
     type Query: Serialize + DeserializeOwned + JsonSchema + Debug;
 

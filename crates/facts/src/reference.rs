@@ -464,6 +464,28 @@ fn no_command_is_left_out_of_the_footprint() {
     }
 }
 
+#[test]
+fn what_runs_after_the_first_answers_is_said_to() {
+    for kind in kinds() {
+        let probe = kind.probe(&absolute(sample(kind.name))).unwrap();
+        let first = probe.asks(&Reads::All);
+        for ask in later(kind.name) {
+            if let Ask::Run(command) = &ask
+                && !first
+                    .iter()
+                    .any(|ask| matches!(ask, Ask::Run(one) if one.text == command.text))
+            {
+                let said = kind.later.contains(&command.text);
+                assert!(
+                    said,
+                    "{} runs {} and LATER lacks it",
+                    kind.name, command.name
+                );
+            }
+        }
+    }
+}
+
 /// What would write on a node, or wait for somebody.
 #[test]
 fn no_command_writes_or_waits() {

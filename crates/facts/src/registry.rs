@@ -27,6 +27,10 @@ pub struct Kind {
     pub name: &'static str,
     /// One sentence about it.
     pub about: &'static str,
+    /// See [`Fact::REVISION`].
+    pub(crate) revision: u16,
+    /// See [`Fact::LATER`].
+    pub(crate) later: &'static [&'static str],
     // Made once: a lint asks for them at every fact of every invariant.
     fact_schema: LazyLock<Schema>,
     query_schema: LazyLock<Schema>,
@@ -62,6 +66,8 @@ impl Kind {
         Self {
             name: F::KIND,
             about: F::ABOUT,
+            revision: F::REVISION,
+            later: F::LATER,
             fact_schema: LazyLock::new(schema::<F>),
             query_schema: LazyLock::new(schema::<F::Query>),
             probe: probe::<F>,

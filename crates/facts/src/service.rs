@@ -170,6 +170,9 @@ pub trait Service: Serialize + DeserializeOwned + JsonSchema + Debug {
     const KIND: &'static str;
     /// One sentence for the reference.
     const ABOUT: &'static str;
+    /// To be raised by hand whenever the service is asked, or its answer read, otherwise than
+    /// before, see [`Fact::REVISION`].
+    const REVISION: u16 = 1;
     /// What can be asked.
     type Query: Serialize + DeserializeOwned + JsonSchema + Debug;
 
@@ -189,6 +192,7 @@ pub trait Service: Serialize + DeserializeOwned + JsonSchema + Debug {
 impl<F: Service> Fact for F {
     const KIND: &'static str = <F as Service>::KIND;
     const ABOUT: &'static str = <F as Service>::ABOUT;
+    const REVISION: u16 = <F as Service>::REVISION;
     type Query = <F as Service>::Query;
 
     fn check(query: &Self::Query) -> Result<(), String> {

@@ -10,6 +10,7 @@ pub mod evidence;
 pub mod exit;
 pub mod fault_recording;
 pub mod finding;
+pub mod json;
 pub mod names;
 pub mod observed;
 pub mod outcome;

@@ -1,7 +1,7 @@
 //! A bundle: evidence saved with enough of its site to judge it again anywhere.
 //!
-//! A bundle may come from a stranger. It is read with a cap, its form is
-//! checked, and no path in it is ever opened; what it says is cleaned where it
+//! A bundle may come from a stranger. It is read with caps on its bytes and on
+//! what they would become in memory, its form is checked, and no path in it is ever opened; what it says is cleaned where it
 //! is printed, like everything that nodes say.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -12,7 +12,9 @@ use std::path::{Path, PathBuf};
 
 use runproof_facts::registry::Wanted;
 use runproof_model::site::{Engine, NodeRef};
-use runproof_model::{Evidence, FactRecord, Reason, ReasonKind, Role, Site, canonical, evidence};
+use runproof_model::{
+    Evidence, FactRecord, Reason, ReasonKind, Role, Site, canonical, evidence, json,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -21,8 +23,11 @@ use crate::random;
 
 /// The name and version of the recorded form.
 pub const FORMAT: &str = "runproof.bundle/1";
-/// The largest bundle that is read, in bytes.
-const CAP: u64 = 64 << 20;
+/// The largest bundle that is read, in bytes. That of the reference, with 16 nodes, has 600 KB.
+const CAP: u64 = 16 << 20;
+/// The most JSON values that a bundle may hold: thirty times those of the reference, five times
+/// those of a hundred nodes like its.
+const VALUES: usize = 500_000;
 
 /// Evidence and the site that it was taken from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -103,12 +108,13 @@ impl Bundle {
     /// Reads a bundle's text; `name` stands in messages.
     ///
     /// # Errors
-    /// When the text is no bundle of this version.
+    /// When the text is no bundle of this version, or holds more than any site calls for.
     pub fn parse(name: &str, text: &[u8]) -> Result<Self, BundleError> {
         let refuse = |why: String| BundleError::Form {
             path: name.to_owned(),
             why: runproof_model::text::one_line(&why, 300),
         };
+        bounded(text).map_err(refuse)?;
         let bundle: Self = serde_json::from_slice(text)
             .map_err(|error| refuse(format!("not a bundle: {error}")))?;
         if bundle.format != FORMAT {
@@ -139,7 +145,7 @@ impl Bundle {
         Ok(bundle)
     }
 
-    /// Reads a bundle from a regular file of at most 64 MiB.
+    /// Reads a bundle from a regular file of at most 16 MiB.
     ///
     /// # Errors
     /// When the file cannot be read or is no bundle of this version.
@@ -159,22 +165,19 @@ impl Bundle {
             return Err(refuse("not a regular file"));
         }
         if meta.len() > CAP {
-            return Err(refuse("larger than 64 MiB"));
+            return Err(refuse(&larger(meta.len())));
         }
         let mut text = Vec::new();
         File::open(path)
             .and_then(|file| file.take(CAP + 1).read_to_end(&mut text))
             .map_err(io)?;
-        if text.len() as u64 > CAP {
-            return Err(refuse("larger than 64 MiB"));
-        }
         Self::parse(&name, &text)
     }
 
     /// Writes the bundle, readable by its owner only; all of it or nothing.
     ///
     /// # Errors
-    /// When the folder cannot be written to.
+    /// When the folder cannot be written to, or the bundle is so large that nobody would read it.
     pub fn write(&self, path: &Path) -> Result<(), BundleError> {
         let io = |error| BundleError::Io {
             path: path.display().to_string(),
@@ -183,6 +186,10 @@ impl Bundle {
         let text = serde_json::to_vec_pretty(self)
             .map_err(std::io::Error::from)
             .map_err(io)?;
+        bounded(&text).map_err(|why| BundleError::Form {
+            path: path.display().to_string(),
+            why: format!("{why}: it could not be read again"),
+        })?;
         let word = random::word()
             .map_err(|trouble| io(std::io::Error::other(trouble.reason.to_string())))?;
         let name = path
@@ -207,6 +214,18 @@ impl Bundle {
     pub fn replay(&self) -> Replay<'_> {
         Replay::new(&self.evidence)
     }
+}
+
+/// Refuses a text that is larger than any site calls for, or would be in memory.
+fn bounded(text: &[u8]) -> Result<(), String> {
+    match text.len() as u64 {
+        found if found > CAP => Err(larger(found)),
+        _ => json::bounded_values(text, VALUES).map(|_| ()),
+    }
+}
+
+fn larger(found: u64) -> String {
+    format!("{found} bytes, larger than {} MiB", CAP >> 20)
 }
 
 /// A node, or a fact of one look, that evidence holds twice: nobody could say which counts.

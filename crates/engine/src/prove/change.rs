@@ -13,6 +13,8 @@ const ELEMENTS: usize = 12;
 const DEPTH: usize = 4;
 /// So many samples are made of a type.
 const SAMPLES: usize = 24;
+/// Of what an expectation compares with, so many texts and so many numbers go into mutants.
+const CONSTANTS: usize = 32;
 /// A text that no node says.
 const OTHER: &str = "runproof-mutant";
 /// A number that is late as a time, long as a duration and no port.
@@ -185,6 +187,23 @@ pub(super) fn type_at(of: &Type, place: &[Step]) -> Type {
         }
     }
     here
+}
+
+/// The constants that go into mutants: of many those at even distances, the first and the last
+/// among them.
+pub(super) fn few(constants: Constants) -> Constants {
+    Constants {
+        texts: spread(constants.texts),
+        numbers: spread(constants.numbers),
+    }
+}
+
+fn spread<T: Clone>(list: Vec<T>) -> Vec<T> {
+    let Some(last) = list.len().checked_sub(1).filter(|last| *last >= CONSTANTS) else {
+        return list;
+    };
+    let at = |index| list.get(index * last / (CONSTANTS - 1)).cloned();
+    (0..CONSTANTS).filter_map(at).collect()
 }
 
 /// Other values of the same type. What is absent becomes one of its type; of what is unknown

@@ -1,9 +1,9 @@
 //! The matrix: every scenario with a recording against every invariant.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use runproof_model::proof::{ScenarioRow, ScenarioState};
-use runproof_model::{FaultRecording, Finding, Outcome};
+use runproof_model::{Evidence, FaultRecording, Finding, Outcome, Role};
 use runproof_suite::{Facts, Library, Plan, Scenario, evaluate_facts};
 
 use super::cells::cells;
@@ -15,12 +15,16 @@ pub(crate) struct Reference<'a> {
     pub(crate) facts: Facts,
     pub(crate) findings: Vec<Finding>,
     pub(crate) digests: Digests,
+    /// The nodes on which a stand-in plays.
+    standins: BTreeSet<Role>,
 }
 
 impl<'a> Reference<'a> {
-    pub(crate) fn new(plan: &'a Plan, evidence: &runproof_model::Evidence) -> Self {
+    pub(crate) fn new(plan: &'a Plan, evidence: &Evidence) -> Self {
         let facts = Facts::of(plan, evidence);
+        let standins = evidence.nodes.iter().filter(|node| node.standin);
         Self {
+            standins: standins.map(|node| node.role.clone()).collect(),
             plan,
             findings: evaluate_facts(plan, &facts),
             facts,
@@ -35,6 +39,25 @@ impl<'a> Reference<'a> {
             .overlaid(self.plan, &recording.nodes, &recording.facts);
         evaluate_facts(self.plan, &facts)
     }
+
+    /// Whether a stand-in plays on a node that a recording rests on: one of its own, or one where
+    /// its scenario acts. What it says of that itself counts for nothing.
+    pub(crate) fn rests_on_standin(
+        &self,
+        recording: &FaultRecording,
+        scenario: Option<&Scenario>,
+    ) -> bool {
+        let own = recording.nodes.iter().map(|node| &node.role);
+        let roles: BTreeSet<&Role> = own
+            .chain(recording.facts.iter().map(|fact| &fact.role))
+            .collect();
+        let acts = |role: &Role| {
+            let mut on = scenario.into_iter().flat_map(|scenario| &scenario.on.0);
+            on.any(|on| on.as_str() == role.as_str())
+        };
+        let mut standins = self.standins.iter();
+        standins.any(|role| roles.contains(role) || acts(role))
+    }
 }
 
 /// The profile that recordings were made for, where the reference is judged by another one.
@@ -45,7 +68,7 @@ pub(super) struct Elsewhere {
 
 impl Elsewhere {
     /// `plan` follows that profile.
-    pub(super) fn new(plan: &Plan, evidence: &runproof_model::Evidence) -> Self {
+    pub(super) fn new(plan: &Plan, evidence: &Evidence) -> Self {
         Self {
             profile: plan.profile.clone(),
             digests: Digests::of(evidence, plan),
@@ -79,9 +102,9 @@ pub(super) fn rows(
         match by_id.get(scenario.id.as_str()) {
             None => row.why = Some("there is no recording".to_owned()),
             Some(recording) => {
-                row.standin = recording.standin;
-                let today = reference.digests.for_scenario(scenario);
-                match recording.digests.differs(&today) {
+                row.standin = reference.rests_on_standin(recording, Some(scenario));
+                let today = reference.digests.of_recording(scenario, recording);
+                match recording.differs(&today) {
                     None => {
                         let after = reference.with_fault(recording);
                         row.state = ScenarioState::Recorded;
@@ -103,7 +126,7 @@ pub(super) fn rows(
                 title: String::new(),
                 state: ScenarioState::Stale,
                 why: Some("no suite has this scenario any more".to_owned()),
-                standin: recording.standin,
+                standin: reference.rests_on_standin(recording, None),
                 cells: Vec::new(),
                 true_green: 0,
             });
@@ -125,8 +148,8 @@ fn unfit(
     let Some(elsewhere) = elsewhere else {
         return (ScenarioState::Stale, Some(changed));
     };
-    let then = elsewhere.digests.for_scenario(scenario);
-    match recording.digests.differs(&then) {
+    let then = elsewhere.digests.of_recording(scenario, recording);
+    match recording.differs(&then) {
         None => {
             let why = format!("recorded for the profile {}", elsewhere.profile);
             (ScenarioState::OtherProfile, Some(why))

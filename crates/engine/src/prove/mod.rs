@@ -4,6 +4,7 @@
 //! those that the scenario names must turn red, and no others. Then the reference itself is
 //! changed, field by field.
 
+mod budget;
 mod cells;
 mod change;
 pub(crate) mod matrix;
@@ -42,6 +43,7 @@ pub fn prove(
         let column = match invariants.last_mut() {
             Some(last) if last.id == finding.id => last,
             _ => {
+                lab.begin();
                 invariants.push(column(finding));
                 match invariants.last_mut() {
                     Some(last) => last,

@@ -13,7 +13,11 @@ use runproof_model::{ReasonKind, Verdict};
 use runproof_suite::expr::{Expr, Type, Val};
 use runproof_suite::{Bound, Constants, Facts, Plan, verdict};
 
-use super::change::{Place, at, places, same_type, spelled, type_at, with};
+use super::budget::Budget;
+use super::change::{Place, at, few, places, same_type, spelled, type_at, with};
+
+/// Said of an invariant whose mutants could not all be tried: it is not proved.
+pub(super) const GIVEN_UP: &str = "given up, to try all its mutants costs too much";
 
 /// What the mutants of one judgement showed.
 #[derive(Debug, Default)]
@@ -28,7 +32,7 @@ pub(super) struct Mutants {
     pub(super) absent: usize,
     /// Fields made unknown.
     pub(super) unknown: usize,
-    /// Expectations that nothing turned red, by their number.
+    /// Expectations that nothing turned red, by their number; and the one at which it was given up.
     pub(super) toothless: Vec<(usize, Weakness)>,
     /// Fields that can be unknown and matter, and still it holds.
     pub(super) green_on_unknown: Vec<Weakness>,
@@ -42,6 +46,7 @@ pub(super) struct Lab<'a> {
     given: Option<(String, Val)>,
     types: BTreeMap<usize, Type>,
     unknown: Val,
+    budget: Budget,
 }
 
 impl<'a> Lab<'a> {
@@ -52,17 +57,36 @@ impl<'a> Lab<'a> {
             given: None,
             types: BTreeMap::new(),
             unknown: Val::unknown(ReasonKind::Failed, "a mutant: nobody could look"),
+            budget: Budget::first(),
         }
+    }
+
+    /// Begins with another invariant.
+    pub(super) fn begin(&mut self) {
+        self.allow(self.budget.next());
+    }
+
+    /// What the mutants to come may cost.
+    pub(super) fn allow(&mut self, budget: Budget) {
+        self.budget = budget;
     }
 
     /// Tries everything on a judgement that holds.
     pub(super) fn try_all(&mut self, bound: &Bound) -> Mutants {
         let mut mutants = Mutants::default();
         let mut teeth = false;
+        let mut last = (0, "");
         for (index, expectation) in bound.invariant.expect.0.iter().enumerate() {
             // A judgement that holds was compiled.
             if let Ok(expr) = expectation.compiled() {
-                teeth |= self.expectation(bound, index, expr, &mut mutants);
+                last = (index, expr.source());
+                if !self.budget.is_spent() {
+                    let constants = self.constants(bound, expr);
+                    teeth |= self.expectation(bound, index, expr, &constants, &mut mutants);
+                }
+                if self.budget.is_spent() {
+                    break;
+                }
             }
         }
         let blind = self.blind(bound);
@@ -83,7 +107,20 @@ impl<'a> Lab<'a> {
             let loose = loose.map(|one| open(one.expr.source()));
             mutants.green_on_unknown.extend(loose);
         }
+        if self.budget.is_spent() {
+            let (index, expect) = last;
+            let given_up = Weakness {
+                place: GIVEN_UP.to_owned(),
+                ..open(expect)
+            };
+            mutants.toothless.push((index, given_up));
+        }
         mutants
+    }
+
+    /// What goes into the mutants of an expectation.
+    fn constants(&self, bound: &Bound, expr: &Expr) -> Constants {
+        few(Constants::of(self.plan, bound, expr))
     }
 
     /// Tries everything on one expectation; whether anything turned it red.
@@ -92,9 +129,9 @@ impl<'a> Lab<'a> {
         bound: &Bound,
         index: usize,
         expr: &Expr,
+        constants: &Constants,
         mutants: &mut Mutants,
     ) -> bool {
-        let constants = Constants::of(self.plan, bound, expr);
         let mut teeth = false;
         let mut green = BTreeSet::new();
         for (name, fact, place) in self.read_places(bound, expr) {
@@ -104,8 +141,11 @@ impl<'a> Lab<'a> {
             let before = at(&whole, &place);
             let of = type_at(self.type_of(fact), &place);
             let mut matters = false;
-            for new in same_type(&before, &of, &constants) {
+            for new in same_type(&before, &of, constants) {
                 let (verdict, defect) = self.with(bound, index, fact, &whole, &place, &new);
+                if self.budget.is_spent() {
+                    return teeth;
+                }
                 mutants.tried += 1;
                 mutants.type_errors += usize::from(defect);
                 matters |= verdict != Verdict::Pass && !defect;
@@ -171,8 +211,11 @@ impl<'a> Lab<'a> {
         judged
     }
 
-    /// The verdict as things are.
-    fn judge(&self, bound: &Bound, index: usize) -> (Verdict, bool) {
+    /// The verdict as things are; a defect where it cannot be paid for any more.
+    fn judge(&mut self, bound: &Bound, index: usize) -> (Verdict, bool) {
+        if !self.budget.pay() {
+            return (Verdict::Error, true);
+        }
         let given = self.given.as_ref();
         let given = given.map(|(name, val)| (name.as_str(), val));
         let judged = verdict(self.plan, bound, &self.facts, index, given);
@@ -221,7 +264,7 @@ impl<'a> Lab<'a> {
     /// blindly: with another value of theirs that it reads, it has teeth and needs its facts.
     fn is_decided(&mut self, bound: &Bound, index: usize, expr: &Expr) -> bool {
         let plan = self.plan;
-        let constants = Constants::of(plan, bound, expr);
+        let constants = self.constants(bound, expr);
         for path in expr.paths() {
             let Some((root, steps)) = path.split_first() else {
                 continue;
@@ -232,10 +275,10 @@ impl<'a> Lab<'a> {
             for place in places(val, steps) {
                 for new in same_type(&at(val, &place), &Type::Any, &constants) {
                     self.given = Some((root.clone(), with(val, &place, &new)));
-                    let bites = self.bites(bound, index, expr);
+                    let bites = self.bites(bound, index, expr, &constants);
                     self.given = None;
-                    if bites {
-                        return true;
+                    if bites || self.budget.is_spent() {
+                        return bites;
                     }
                 }
             }
@@ -244,12 +287,12 @@ impl<'a> Lab<'a> {
     }
 
     /// Whether an expectation is red, or can become so by its facts and cannot hold without them.
-    fn bites(&mut self, bound: &Bound, index: usize, expr: &Expr) -> bool {
+    fn bites(&mut self, bound: &Bound, index: usize, expr: &Expr, constants: &Constants) -> bool {
         match self.judge(bound, index) {
             (Verdict::Fail, _) => true,
             (Verdict::Pass, _) if !self.holds_blindly(bound, index) => {
                 let mut mutants = Mutants::default();
-                self.expectation(bound, index, expr, &mut mutants)
+                self.expectation(bound, index, expr, constants, &mut mutants)
                     && mutants.green_on_unknown.is_empty()
             }
             (Verdict::Pass | Verdict::Error | Verdict::Skip | Verdict::Waived, _) => false,

@@ -3,12 +3,13 @@
 mod teeth;
 
 use runproof_model::proof::{ScenarioRow, ScenarioState};
-use runproof_model::{ExitCode, Outcome};
+use runproof_model::{ExitCode, FactRecord, Outcome};
 use runproof_suite::{Selection, bind};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::kit::{Kit, external_address, sealed};
+use crate::record_fault;
 
 const SCENARIOS: &str = "
 scenarios:
@@ -97,7 +98,7 @@ fn an_invariant_that_had_to_turn_red_and_did_is_caught_and_no_other() {
     assert_eq!(recording.nodes.len(), 1, "{:?}", recording.nodes);
     assert!(recording.standin, "system is played by a stand-in");
     // Beside what is held against the clock of the node.
-    let unit = |fact: &runproof_model::FactRecord| fact.query["unit"] == "ui.service";
+    let unit = |fact: &FactRecord| fact.query["unit"] == "ui.service";
     let changed = recording.facts.iter().filter(|fact| unit(fact)).count();
     assert_eq!(changed, 1, "what did not change is not kept");
     let row = row(&kit, recording);
@@ -116,7 +117,7 @@ fn a_fault_that_nobody_sees_is_missed_and_what_it_hits_instead_is_collateral() {
     recording.scenario = "vault-is-sealed".to_owned();
     let reference = &kit.bundle.evidence;
     let scenario = kit.scenario("vault-is-sealed");
-    recording.digests = crate::fault_digests(scenario, reference, &kit.plan);
+    recording.digests = crate::fault_digests(&recording, scenario, reference, &kit.plan);
     let row = row(&kit, recording);
     assert_eq!(
         cell_of(&row, "vault-unsealed-healthy"),
@@ -179,8 +180,76 @@ fn an_old_recording_is_stale_and_says_what_changed() {
     assert_eq!(old, "changed since: the reference site");
     let old = said(&|old| old.digests.queries = "0".repeat(64));
     assert_eq!(old, "changed since: what the suites ask for");
+    let old = said(&|old| old.digests.parsers = String::new());
+    assert_eq!(old, "changed since: how facts are read");
+    let old = said(&|old| old.digests.images = "0".repeat(64));
+    assert_eq!(old, "changed since: the images of its nodes");
+    let old = said(&|old| old.digests.content = String::new());
+    assert_eq!(old, "changed since: its own content");
     let old = said(&|old| old.scenario = "gone-since".to_owned());
     assert_eq!(old, "no suite has this scenario any more");
+}
+
+#[rstest::rstest]
+#[case::a_value(|edited: &mut FaultRecording| edited.facts[0].fact["exists"] = json!("maybe"))]
+#[case::a_fact(|edited: &mut FaultRecording| drop(edited.facts.pop()))]
+#[case::a_clock(|edited: &mut FaultRecording| edited.nodes[0].now = Some(1.0))]
+#[case::a_claim(|edited: &mut FaultRecording| edited.standin = false)]
+#[case::an_image(|edited: &mut FaultRecording| edited.nodes[0].image = Some("mine".to_owned()))]
+fn a_recording_that_was_edited_by_hand_is_stale(#[case] edit: fn(&mut FaultRecording)) {
+    let kit = kit();
+    let mut edited = kit.recording("external-address", external_address);
+    edit(&mut edited);
+    let row = row(&kit, edited);
+    assert_eq!(row.state, ScenarioState::Stale);
+    let why = row.why.unwrap();
+    assert!(why.contains("its own content"), "{why}");
+    assert!(
+        row.standin,
+        "system is played by a stand-in, whatever it says"
+    );
+}
+
+#[test]
+fn a_recording_of_another_image_than_the_references_is_stale() {
+    let kit = kit();
+    let mut red = kit.changed(external_address);
+    for node in &mut red.nodes {
+        node.image = Some("another".to_owned());
+    }
+    let reference = &kit.bundle.evidence;
+    let scenario = kit.scenario("external-address");
+    let differs = |one: &FactRecord, other: &FactRecord| one.fact != other.fact;
+    let recording = record_fault(scenario, reference, reference, &red, &kit.plan, &differs);
+    let row = row(&kit, recording);
+    assert_eq!(row.state, ScenarioState::Stale);
+    let why = row.why.unwrap();
+    assert_eq!(why, "changed since: the images of its nodes");
+}
+
+/// What a file holds is not always what was written into it, to the last digit.
+#[test]
+fn a_recording_is_as_fresh_when_it_was_written_and_read() {
+    let kit = kit();
+    let odd = |_: &str, kind: &str, _: &Value, fact: &mut Value| {
+        if kind == "unit" {
+            fact["started"] = json!(1_795_693_144.544_945_7);
+        }
+    };
+    let mut red = kit.changed(odd);
+    for (node, odd) in red.nodes.iter_mut().zip(1_u32..) {
+        node.now = Some(1_795_693_144.544_945_7 + f64::from(odd) / 7.0);
+        node.skew_s = Some(1.0 / 3.0 / f64::from(odd));
+    }
+    let reference = &kit.bundle.evidence;
+    let scenario = kit.scenario("external-address");
+    let differs = |one: &FactRecord, other: &FactRecord| one.fact != other.fact;
+    let recording = record_fault(scenario, reference, reference, &red, &kit.plan, &differs);
+    assert!(recording.nodes.len() > 2);
+    let text = serde_json::to_string(&recording).unwrap();
+    let read: FaultRecording = serde_json::from_str(&text).unwrap();
+    assert_eq!(row(&kit, read).state, ScenarioState::Recorded);
+    assert_eq!(row(&kit, recording).state, ScenarioState::Recorded);
 }
 
 /// The same with the reading of another profile.
@@ -233,7 +302,7 @@ fn a_recording_of_another_profile_is_not_old() {
         row(Some(&kit.plan), &old),
         said(ScenarioState::Stale, "changed since: the scenario")
     );
-    let changed = "changed since: what the suites ask for";
+    let changed = "changed since: what the suites ask for, how facts are read";
     assert_eq!(row(None, &today), said(ScenarioState::Stale, changed));
 }
 
@@ -295,7 +364,10 @@ fn a_digest_follows_the_fault_and_not_the_prediction() {
         assert!(SCENARIOS.contains(from));
         let kit = Kit::with(&SCENARIOS.replacen(from, to, 1));
         let scenario = kit.scenario("external-address");
-        crate::fault_digests(scenario, &kit.bundle.evidence, &kit.plan)
+        let recording = kit.recording("external-address", external_address);
+        let today = crate::fault_digests(&recording, scenario, &kit.bundle.evidence, &kit.plan);
+        assert_eq!(recording.digests, today, "what was made just now is fresh");
+        today
     };
     let today = digest("nothing", "nothing");
     assert_eq!(today.scenario.len(), 64);

@@ -329,6 +329,7 @@ impl Fact for Caddyfile {
     const KIND: &'static str = "caddyfile";
     const ABOUT: &'static str = "A Caddyfile with its imports: mistakes, global options, snippets, sites, \
          host names, upstreams, with line numbers.";
+    const LATER: &'static [&'static str] = &[GLOB];
     type Query = CaddyfileQuery;
 
     fn check(query: &CaddyfileQuery) -> Result<(), String> {

@@ -201,6 +201,7 @@ impl Elf {
 impl Fact for Elf {
     const KIND: &'static str = "elf";
     const ABOUT: &'static str = "A binary: machine, loader, libraries and versions of them that it needs, and whether the node has them.";
+    const LATER: &'static [&'static str] = &[search::TEXT];
     type Query = ElfQuery;
 
     fn check(query: &ElfQuery) -> Result<(), String> {

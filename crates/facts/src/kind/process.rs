@@ -144,6 +144,7 @@ impl ProcessQuery {
 impl Fact for Processes {
     const KIND: &'static str = "process";
     const ABOUT: &'static str = "Running processes that match: program, command line, user, unit, start, declared variables of the environment.";
+    const LATER: &'static [&'static str] = &[environ::TEXT];
     type Query = ProcessQuery;
 
     fn check(query: &ProcessQuery) -> Result<(), String> {

@@ -207,6 +207,7 @@ const OF_ENVIRONMENT: [&str; 2] = ["running.environment", "running.secret_enviro
 impl Fact for Unit {
     const KIND: &'static str = "unit";
     const ABOUT: &'static str = "A systemd unit: state, commands, user, environment and files as the manager loaded them, as they stand on disk, and as its process runs.";
+    const LATER: &'static [&'static str] = &[environ::TEXT];
     type Query = UnitQuery;
 
     fn check(query: &UnitQuery) -> Result<(), String> {

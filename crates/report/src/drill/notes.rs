@@ -49,7 +49,11 @@ pub(super) fn notes(row: &Row, all: bool) -> Vec<Note> {
         FixProof::None(_) | FixProof::Untried | FixProof::Proven => {}
     }
     for failed in &row.failed_commands {
-        say("fix", None, &format!("not every command succeeded: {failed}"));
+        say(
+            "fix",
+            None,
+            &format!("not every command succeeded: {failed}"),
+        );
     }
     for cell in &row.cells {
         if all || !cell.kind.is_proven() {

@@ -170,6 +170,49 @@ fn a_strangers_bundle_is_checked() {
     assert!(Bundle::read(Path::new("/dev/zero")).is_err());
 }
 
+/// Seven bytes of it would be some hundreds in memory.
+#[test]
+fn a_small_bundle_of_very_many_values_is_refused_before_it_is_parsed() {
+    let many = format!("[{}{{}}]", r#"{"":0},"#.repeat(300_000));
+    let text = serde_json::to_string(&bundle()).unwrap();
+    let text = text.replacen("\"fact\":", &format!("\"fact\":{many},\"x\":"), 1);
+    let refused = Bundle::parse("x", text.as_bytes()).unwrap_err().to_string();
+    assert!(
+        refused.contains("JSON values, more than 500000"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn what_could_not_be_read_again_is_not_written() {
+    let folder = Folder::new("many");
+    let path = folder.0.join("many.json");
+    let mut many = bundle();
+    many.evidence.rounds[0].facts[0].fact = vec![1; 600_000].into();
+    let refused = many.write(&path).unwrap_err().to_string();
+    assert!(
+        refused.contains("JSON values, more than 500000"),
+        "{refused}"
+    );
+    assert!(refused.ends_with("it could not be read again"), "{refused}");
+    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 0);
+}
+
+#[test]
+fn a_large_bundle_is_refused_with_its_size_and_the_limit() {
+    let folder = Folder::new("large");
+    let path = folder.0.join("large.json");
+    fs::File::create(&path)
+        .unwrap()
+        .set_len((16 << 20) + 1)
+        .unwrap();
+    let refused = Bundle::read(&path).unwrap_err().to_string();
+    assert!(
+        refused.ends_with("16777217 bytes, larger than 16 MiB"),
+        "{refused}"
+    );
+}
+
 proptest! {
     #[test]
     fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {

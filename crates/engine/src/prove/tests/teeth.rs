@@ -3,7 +3,11 @@
 use runproof_suite::Constants;
 use runproof_suite::expr::{ObjectType, Range, Type, Val};
 
+use std::time::Duration;
+
 use super::*;
+use budget::Budget;
+use mutants::{GIVEN_UP, Mutants};
 
 #[test]
 fn no_mutant_is_a_number_that_its_field_cannot_hold() {
@@ -61,8 +65,40 @@ fn what_comes_into_an_empty_list_has_every_text_with_both_truths() {
     }
 }
 
+#[rstest::rstest]
+#[case(0)]
+#[case(31)]
+#[case(32)]
+#[case(33)]
+#[case(500)]
+fn of_many_constants_some_are_tried_the_first_and_the_last_among_them(#[case] many: i64) {
+    let few = change::few(Constants {
+        texts: (0..many).map(|number| number.to_string()).collect(),
+        numbers: (0..many).collect(),
+    });
+    assert_eq!(few.numbers.len() as i64, many.min(32));
+    assert_eq!(few.texts.len(), few.numbers.len());
+    if many > 0 {
+        let ends = (few.numbers[0], *few.numbers.last().unwrap());
+        assert_eq!(ends, (0, many - 1));
+    }
+    let gaps = few.numbers.windows(2).map(|two| two[1] - two[0]);
+    let gaps: std::collections::BTreeSet<i64> = gaps.collect();
+    assert!(gaps.len() <= 2 && !gaps.contains(&0), "{gaps:?}");
+}
+
 /// An invariant of its own, and what `prove` thinks of it.
 fn weaknesses(invariant: &str) -> (usize, Vec<String>) {
+    let mutants = mutants(invariant, None);
+    let green = mutants.green_on_unknown.into_iter();
+    (
+        mutants.toothless.len(),
+        green.map(|weakness| weakness.place).collect(),
+    )
+}
+
+/// What the mutants of an invariant of its own show, within a budget where one is given.
+fn mutants(invariant: &str, budget: Option<Budget>) -> Mutants {
     let kit = Kit::with(&format!(
         "
 invariants:
@@ -86,12 +122,48 @@ invariants:
     let bound = &kit.plan.bound[index];
     let before = &reference.findings[index];
     assert_eq!(before.verdict, Verdict::Pass, "{}", before.message);
-    let mutants = Lab::new(&kit.plan, &reference.facts).try_all(bound);
-    let green = mutants.green_on_unknown.into_iter();
-    (
-        mutants.toothless.len(),
-        green.map(|weakness| weakness.place).collect(),
-    )
+    let mut lab = Lab::new(&kit.plan, &reference.facts);
+    if let Some(budget) = budget {
+        lab.allow(budget);
+    }
+    lab.try_all(bound)
+}
+
+#[rstest::rstest]
+#[case::no_time(usize::MAX, Duration::ZERO)]
+#[case::nothing(0, Duration::MAX)]
+#[case::after_its_teeth(12, Duration::MAX)]
+fn what_costs_too_much_is_given_up_and_not_proved(
+    #[case] judgements: usize,
+    #[case] time: Duration,
+) {
+    let expect = "expect: [file.exists && file.type == 'file', file.owner != '']";
+    let whole = mutants(expect, None);
+    assert!(whole.toothless.is_empty() && whole.tried > 12);
+    let time = time.min(Duration::from_secs(3600));
+    let mutants = mutants(expect, Some(Budget::of(judgements, time)));
+    assert!(mutants.tried <= judgements.min(12));
+    let (_, given_up) = mutants.toothless.last().unwrap();
+    assert_eq!(given_up.place, GIVEN_UP);
+    assert!(given_up.expect.starts_with("file."), "{given_up:?}");
+    assert_eq!(mutants.toothless.len(), 1, "nothing is said of the rest");
+    assert_eq!(judgements == 12, mutants.red > 0);
+}
+
+/// Hundreds of literals, and loops in loops over them.
+#[test]
+fn a_big_expectation_comes_to_an_end() {
+    let list = |from: u32| {
+        let literals: Vec<String> = (from..from + 80).map(|n| format!("'a{n}'")).collect();
+        format!("[{}]", literals.join(", "))
+    };
+    let (one, other) = (list(100), list(500));
+    let expect = format!(
+        "expect: \"file.exists && {one}.all(a, {other}.all(b, file.owner != a + b && file.group != a))\""
+    );
+    let mutants = mutants(&expect, Some(Budget::of(100, Duration::from_secs(3600))));
+    let places = mutants.toothless.iter().map(|(_, weak)| &weak.place);
+    assert_eq!(places.collect::<Vec<_>>(), [GIVEN_UP]);
 }
 
 #[rstest::rstest]

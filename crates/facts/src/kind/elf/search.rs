@@ -18,7 +18,7 @@ const MAX_PATHS: usize = 1500;
 
 /// Says of each argument whether it is there. What a closed directory hides is
 /// not said to be missing: the nearest directory that can be seen has to be open.
-const TEXT: &str = r#"i=0
+pub(super) const TEXT: &str = r#"i=0
 for p; do
   if [ -e "$p" ]; then echo "$i there"
   else
