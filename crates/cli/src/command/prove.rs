@@ -7,7 +7,7 @@ use runproof_model::ExitCode;
 use runproof_suite::{Selection, bind};
 
 use crate::cli::UsageError;
-use crate::options::{DisplayOptions, ProofOutputOptions, SuiteOptions};
+use crate::options::{DisplayOptions, ProofOutputOptions, SelectOptions, SuiteOptions};
 use crate::{faults, load, message, write};
 
 /// Said by `--help`, not by `-h`.
@@ -27,13 +27,14 @@ invariant is red without reason, toothless or green on unknown, or that a
 recording is stale. With --strict it also says that a scenario has no recording
 of this profile, or that an invariant is red or not established on the
 reference, where nothing can prove it. Invariants that no scenario catches are
-counted and named, and fail nothing, with --strict neither: mutants alone show
-that they can turn red.";
+counted, named with -v, and fail nothing, with --strict neither: mutants alone
+show that they can turn red.";
 
 const EXAMPLES: &str = "\
 Examples:
   runproof prove                                    what is built in
   runproof prove --strict                           a scenario without a recording fails too
+  runproof prove --suite vault -v                   one suite, with the scenarios that must turn it red
   runproof prove --output html=proof.html           the whole matrix on one page
   runproof prove --suites suites --faults fixtures/faults --format junit";
 
@@ -44,6 +45,9 @@ pub struct ProveArgs {
     /// Which documents.
     #[command(flatten)]
     pub documents: SuiteOptions,
+    /// Which invariants.
+    #[command(flatten)]
+    pub select: SelectOptions,
     /// Take recordings of faults from this folder instead of the built-in ones
     #[arg(long, help_heading = "What to look at", value_name = "DIR")]
     pub faults: Option<PathBuf>,
@@ -96,8 +100,16 @@ pub fn run(args: &ProveArgs, display: &DisplayOptions) -> ExitCode {
         recorded_for.as_ref(),
         &reference.evidence,
         &recordings,
+        &load::selection(&args.select),
         args.strict,
     );
+    if proof.invariants.is_empty() {
+        message::error("nothing is selected");
+        if let Some(help) = load::nearest(&library, &args.select, Some(&site.profile)) {
+            message::help(&help);
+        }
+        return ExitCode::NothingChecked;
+    }
     write::deliver_proof(&proof, &args.output, &display.style())
 }
 

@@ -188,6 +188,29 @@ fn a_fault_that_nobody_notices_and_an_old_recording_are_1() {
 }
 
 #[test]
+fn what_is_selected_is_proven_with_the_scenarios_that_have_to_turn_it_red() {
+    let room = Proving::new();
+    room.record(external);
+    let proof = room.prove(&["--id", "botui-server-url-localhost", "--format", "json"]);
+    assert_eq!(proof.code, Some(0), "{proof:#?}");
+    let proof = proof.json();
+    let ids = |of: &str| -> Vec<String> {
+        let all = proof[of].as_array().unwrap().iter();
+        all.map(|one| one["id"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(ids("invariants"), ["botui-server-url-localhost"]);
+    assert!(ids("scenarios").contains(&"external-address".to_owned()));
+    let other = room.prove(&["--suite", "fw", "--format", "json"]);
+    let other = other.json();
+    let scenarios = other["scenarios"].as_array().unwrap();
+    assert!(scenarios.iter().all(|one| one["id"] != "external-address"));
+    let none = room.prove(&["--suite", "no-such"]);
+    assert_eq!((none.code, none.stdout.as_str()), (Some(3), ""));
+    assert!(none.stderr.contains("nothing is selected"), "{none:#?}");
+}
+
+#[test]
 fn strict_asks_for_a_recording_of_every_scenario() {
     let room = Proving::new();
     let other = SCENARIO

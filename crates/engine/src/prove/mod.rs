@@ -13,9 +13,11 @@ mod mutants;
 #[cfg(test)]
 mod tests;
 
-use runproof_model::proof::{FORMAT, InvariantColumn, ProofCounts, Standing, Unmet};
+use std::collections::BTreeSet;
+
+use runproof_model::proof::{FORMAT, InvariantColumn, ProofCounts, ScenarioRow, Standing, Unmet};
 use runproof_model::{Evidence, FaultRecording, Finding, Proof, Verdict};
-use runproof_suite::{Library, Plan};
+use runproof_suite::{Library, Plan, Selection};
 
 use matrix::{Elsewhere, Reference};
 use mutants::{Lab, node_of};
@@ -24,13 +26,16 @@ use mutants::{Lab, node_of};
 /// the `reference`, and `recordings` are laid over it. `strict` as in [`Proof::settle`].
 ///
 /// Where the plan follows another profile than the reference was recorded for, `recorded_for` is
-/// the plan that follows that one: it tells recordings of that profile from old ones.
+/// the plan that follows that one: it tells recordings of that profile from old ones. `selection`
+/// says which invariants are proven, with the scenarios that have to turn one of them red; `plan` has
+/// them all, for recordings are of all.
 pub fn prove(
     library: &Library,
     plan: &Plan,
     recorded_for: Option<&Plan>,
     reference: &Evidence,
     recordings: &[FaultRecording],
+    selection: &Selection,
     strict: bool,
 ) -> Proof {
     let elsewhere = recorded_for.map(|plan| Elsewhere::new(plan, reference));
@@ -39,7 +44,16 @@ pub fn prove(
     let mut counts = ProofCounts::default();
     let mut lab = Lab::new(plan, &reference.facts);
     let mut invariants: Vec<InvariantColumn> = Vec::new();
+    let wanted: BTreeSet<&str> = library
+        .invariants()
+        .filter(|(suite, invariant)| selection.wants(&suite.suite, invariant))
+        .map(|(_, invariant)| invariant.id.as_str())
+        .collect();
+    scenarios.retain(|row| concerns(library, row, &wanted, selection));
     for (bound, finding) in plan.bound.iter().zip(&reference.findings) {
+        if !wanted.contains(finding.id.as_str()) {
+            continue;
+        }
         let column = match invariants.last_mut() {
             Some(last) if last.id == finding.id => last,
             _ => {
@@ -100,6 +114,22 @@ pub fn prove(
         invariants,
     }
     .settle(strict)
+}
+
+/// Whether a scenario has to turn red something that is wanted. A recording without a scenario is
+/// nobody's, and is told where all is proven.
+fn concerns(
+    library: &Library,
+    row: &ScenarioRow,
+    wanted: &BTreeSet<&str>,
+    selection: &Selection,
+) -> bool {
+    if *selection == Selection::all() {
+        return true;
+    }
+    let scenario = library.scenarios().find(|(_, one)| one.id.value == row.id);
+    let mut reds = scenario.iter().flat_map(|(_, one)| &one.turns_red);
+    reds.any(|id| wanted.contains(id.as_str()))
 }
 
 /// An empty column.

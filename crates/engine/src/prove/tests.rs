@@ -38,6 +38,7 @@ fn proved(kit: &Kit, recordings: &[FaultRecording]) -> Proof {
         None,
         &kit.bundle.evidence,
         recordings,
+        &Selection::all(),
         false,
     )
 }
@@ -65,6 +66,7 @@ fn what_is_built_in_has_teeth_and_is_never_green_on_unknown() {
         None,
         &kit.bundle.evidence,
         &[],
+        &Selection::all(),
         false,
     );
     assert!(other.counts.mutants_red > 100);
@@ -282,6 +284,7 @@ fn a_recording_of_another_profile_is_not_old() {
             recorded_for,
             evidence,
             recordings,
+            &Selection::all(),
             false,
         );
         assert_eq!(proof.profile, "lxd");
@@ -341,7 +344,9 @@ invariants:
     ));
     let site = crate::site_of(&kit.bundle);
     let plan = bind(&kit.library, &site, &of_ids(&["of-two"]));
-    let proof = |strict| prove(&kit.library, &plan, None, &kit.bundle.evidence, &[], strict);
+    let all = Selection::all();
+    let evidence = &kit.bundle.evidence;
+    let proof = |strict| prove(&kit.library, &plan, None, evidence, &[], &all, strict);
     let settled = proof(true);
     let column = &settled.invariants[0];
     assert_eq!(column.standing, Standing::Holds);

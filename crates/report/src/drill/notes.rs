@@ -48,12 +48,15 @@ pub(super) fn notes(row: &Row, all: bool) -> Vec<Note> {
         FixProof::None(why) if all => say("fix", None, why),
         FixProof::None(_) | FixProof::Untried | FixProof::Proven => {}
     }
-    for failed in &row.failed_commands {
-        say(
-            "fix",
-            None,
-            &format!("not every command succeeded: {failed}"),
-        );
+    // Where it does not mend, that has been said.
+    if let FixProof::Proven | FixProof::Unneeded(_) = row.fix {
+        for failed in &row.failed_commands {
+            say(
+                "fix",
+                None,
+                &format!("not every command succeeded: {failed}"),
+            );
+        }
     }
     for cell in &row.cells {
         if all || !cell.kind.is_proven() {
