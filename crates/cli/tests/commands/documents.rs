@@ -336,7 +336,10 @@ fn explain_knows_ids_covered_statements_and_statements_that_are_not_encoded() {
 #[test]
 fn explain_shows_what_a_scenario_breaks_and_how_it_is_mended() {
     let library = Library::builtin().unwrap();
-    for (_, scenario) in library.scenarios() {
+    // A dozen of them, and one whose statement an invariant covers too.
+    let all = library.scenarios().enumerate();
+    let some = all.filter(|(at, (_, one))| at % 10 == 0 || one.id.value == "glibc-mismatch");
+    for (_, (_, scenario)) in some {
         let id = scenario.id.as_str();
         let ran = run(&["explain", id]);
         assert_eq!(ran.code, Some(0), "{id}: {}", ran.stderr);
