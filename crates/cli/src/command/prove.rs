@@ -34,7 +34,7 @@ const EXAMPLES: &str = "\
 Examples:
   runproof prove                                    what is built in
   runproof prove --strict                           a scenario without a recording fails too
-  runproof prove --suite vault -v                   one suite, with the scenarios that must turn it red
+  runproof prove --suite vault -v                   one suite and its scenarios
   runproof prove --output html=proof.html           the whole matrix on one page
   runproof prove --suites suites --faults fixtures/faults --format junit";
 
