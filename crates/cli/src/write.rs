@@ -237,6 +237,18 @@ pub fn stdout(text: &str) -> Result<(), WriteError> {
     }
 }
 
+/// Prints a text that says what there is to say, and leaves with a code; with another one when stdout
+/// refuses.
+pub fn print(text: &str, code: ExitCode) -> ExitCode {
+    match stdout(text) {
+        Ok(()) => code,
+        Err(error) => {
+            message::error(&error.to_string());
+            error.exit_code()
+        }
+    }
+}
+
 /// Writes a file so that nobody ever sees half of it: to a temporary file in
 /// the same folder, flushed to disk, then renamed. A link is followed, and the
 /// mode of a file that was there is kept. What is no regular file, as a pipe

@@ -91,9 +91,7 @@ pub fn run(args: &CheckArgs, display: &DisplayOptions) -> ExitCode {
         message::error(&error.to_string());
         return error.exit_code();
     }
-    if !args.look.plan
-        && let Err(code) = recover::before_looking(args.target.site.as_ref())
-    {
+    if let Err(code) = recover::before_looking(args.target.site.as_ref(), args.look.plan) {
         return code;
     }
     let loaded = load::library(&args.target.documents)
@@ -234,14 +232,12 @@ pub(super) fn planned(
         }
         text.push('\n');
     }
-    match write::stdout(&text) {
-        Ok(()) if planned.is_empty() => ExitCode::NothingChecked,
-        Ok(()) => ExitCode::Conforms,
-        Err(error) => {
-            message::error(&error.to_string());
-            error.exit_code()
-        }
-    }
+    let code = if planned.is_empty() {
+        ExitCode::NothingChecked
+    } else {
+        ExitCode::Conforms
+    };
+    write::print(&text, code)
 }
 
 #[cfg(test)]

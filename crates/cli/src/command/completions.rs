@@ -5,7 +5,7 @@ use clap_complete::Shell;
 use runproof_model::ExitCode;
 
 use crate::cli::Cli;
-use crate::{message, write};
+use crate::write;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,11 +26,5 @@ pub struct CompletionsArgs {
 pub fn run(args: &CompletionsArgs) -> ExitCode {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "runproof", &mut script);
-    match write::stdout(&String::from_utf8_lossy(&script)) {
-        Ok(()) => ExitCode::Conforms,
-        Err(error) => {
-            message::error(&error.to_string());
-            error.exit_code()
-        }
-    }
+    write::print(&String::from_utf8_lossy(&script), ExitCode::Conforms)
 }

@@ -103,9 +103,7 @@ pub fn run(args: &DiagnoseArgs, display: &DisplayOptions) -> ExitCode {
 
 /// A fresh report of a site.
 fn look(library: &Library, args: &DiagnoseArgs, display: &DisplayOptions) -> ExitCode {
-    if !args.look.plan
-        && let Err(code) = recover::before_looking(args.target.site.as_ref())
-    {
+    if let Err(code) = recover::before_looking(args.target.site.as_ref(), args.look.plan) {
         return code;
     }
     let target = match load::target(&args.target, library) {
@@ -216,13 +214,7 @@ fn show(diagnosis: &Diagnosis, args: &DiagnoseArgs, display: &DisplayOptions) ->
             return ExitCode::Defect;
         }
     };
-    match write::stdout(&text) {
-        Ok(()) => write::exit_code(diagnosis.exit_code),
-        Err(error) => {
-            message::error(&error.to_string());
-            error.exit_code()
-        }
-    }
+    write::print(&text, write::exit_code(diagnosis.exit_code))
 }
 
 /// A report that somebody kept.

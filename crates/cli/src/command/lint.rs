@@ -72,15 +72,12 @@ pub fn run(args: &LintArgs, display: &DisplayOptions) -> ExitCode {
             }
         }
     };
-    if let Err(error) = write::stdout(&text) {
-        message::error(&error.to_string());
-        return error.exit_code();
-    }
-    if mistakes.is_empty() {
+    let code = if mistakes.is_empty() {
         ExitCode::Conforms
     } else {
         ExitCode::Usage
-    }
+    };
+    write::print(&text, code)
 }
 
 /// Everything that is wrong: in the suites, and in the site file when one is named.

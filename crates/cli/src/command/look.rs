@@ -125,9 +125,7 @@ enum State {
 
 /// Runs `look`.
 pub fn run(args: &LookArgs, display: &DisplayOptions) -> ExitCode {
-    if !args.look.plan
-        && let Err(code) = recover::before_looking(args.target.site.as_ref())
-    {
+    if let Err(code) = recover::before_looking(args.target.site.as_ref(), args.look.plan) {
         return code;
     }
     let prepared = load::library(&args.target.documents).and_then(|library| {

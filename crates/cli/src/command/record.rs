@@ -69,9 +69,7 @@ impl RecordArgs {
 
 /// Runs `record`.
 pub fn run(args: &RecordArgs, display: &DisplayOptions) -> ExitCode {
-    if !args.look.plan
-        && let Err(code) = recover::before_looking(args.target.site.as_ref())
-    {
+    if let Err(code) = recover::before_looking(args.target.site.as_ref(), args.look.plan) {
         return code;
     }
     let loaded = load::library(&args.target.documents)

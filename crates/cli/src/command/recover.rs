@@ -69,8 +69,12 @@ pub(super) fn undo(lab: &LabName) -> ExitCode {
 }
 
 /// Heals the lab that a command looks at, when it is one: whoever looks wants the lab, not what a
-/// drill left when it died. While one is at work its fault is what there is to see.
-pub(super) fn before_looking(choice: Option<&SiteChoice>) -> Result<(), ExitCode> {
+/// drill left when it died. While one is at work its fault is what there is to see. A plan runs
+/// nothing, and heals nothing.
+pub(super) fn before_looking(choice: Option<&SiteChoice>, plan: bool) -> Result<(), ExitCode> {
+    if plan {
+        return Ok(());
+    }
     let name = match choice {
         Some(SiteChoice::Lab(name)) => name,
         Some(choice @ SiteChoice::Name(name)) if !choice.path().exists() => name,

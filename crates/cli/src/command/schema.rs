@@ -55,13 +55,7 @@ pub fn run(args: &SchemaArgs) -> ExitCode {
         message::error("there is no such schema");
         return ExitCode::Defect;
     };
-    match write::stdout(&text) {
-        Ok(()) => ExitCode::Conforms,
-        Err(error) => {
-            message::error(&error.to_string());
-            error.exit_code()
-        }
-    }
+    write::print(&text, ExitCode::Conforms)
 }
 
 fn file_schema(what: &str) -> Option<Value> {

@@ -334,6 +334,18 @@ fn explain_knows_ids_covered_statements_and_statements_that_are_not_encoded() {
 }
 
 #[test]
+fn a_misspelt_scenario_is_like_a_scenario() {
+    let ran = run(&["list", "scenarios", "--id", "vault-sealed-after-restrat"]);
+    assert_eq!(ran.code, Some(3));
+    assert!(
+        ran.stderr
+            .contains("did you mean vault-sealed-after-restart?"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
 fn explain_shows_what_a_scenario_breaks_and_how_it_is_mended() {
     let library = Library::builtin().unwrap();
     // A dozen of them, and one whose statement an invariant covers too.

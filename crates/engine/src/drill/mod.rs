@@ -115,17 +115,10 @@ pub async fn drill(
     let started = Instant::now();
     let held = match inject(LabSite::open(lab).await?, order).await {
         Ok(held) => held,
-        Err(error @ (FaultError::Refused(_) | FaultError::Unreadable(_))) => {
-            return Ok(Drilled::unseen(
-                row.end(Outcome::Refused, error.to_string()),
-            ));
+        Err(error) => {
+            let outcome = not_in(&error).ok_or_else(|| error.clone())?;
+            return Ok(Drilled::unseen(row.end(outcome, error.to_string())));
         }
-        Err(error @ FaultError::Unviable(_)) => {
-            return Ok(Drilled::unseen(
-                row.end(Outcome::Unviable, error.to_string()),
-            ));
-        }
-        Err(error) => return Err(error),
     };
     row.times.inject_s = started.elapsed().as_secs_f64();
     row.acts = held
@@ -141,14 +134,22 @@ pub async fn drill(
     };
     told.phase(&scenario.id, "undoing");
     let started = Instant::now();
-    let mut after = put_back(lab, held, &fix, sight, options, &mut row).await?;
+    let mut after = put_back(lab, held, &fix, sight, options, &mut row, told).await?;
     row.times.restore_s = started.elapsed().as_secs_f64();
     let proven = row.outcome == Outcome::Caught && row.fix == FixProof::Proven;
     if proven && row.times.may_have_healed() {
         told.phase(&scenario.id, "watching it without its fix");
-        let held = inject(LabSite::open(lab).await?, order).await?;
-        still_needed(scenario, sight, &mut row).await;
-        after = put_back(lab, held, &fix, sight, options, &mut row).await?;
+        match inject(LabSite::open(lab).await?, order).await {
+            Ok(held) => {
+                still_needed(scenario, sight, &mut row).await;
+                after = put_back(lab, held, &fix, sight, options, &mut row, told).await?;
+            }
+            // Nothing is known of a fix that was not watched against time.
+            Err(error) => {
+                let outcome = not_in(&error).ok_or_else(|| error.clone())?;
+                row = row.end(outcome, format!("put in once more: {error}"));
+            }
+        }
     }
     row.residue = sight.remains(&before, after).await;
     if row.outcome.is_proven() && !row.residue.is_empty() {
@@ -165,6 +166,15 @@ pub async fn drill(
     })
 }
 
+/// What becomes of a scenario whose fault could not be put in, where that says nothing of the lab.
+fn not_in(error: &FaultError) -> Option<Outcome> {
+    match error {
+        FaultError::Refused(_) | FaultError::Unreadable(_) => Some(Outcome::Refused),
+        FaultError::Unviable(_) => Some(Outcome::Unviable),
+        FaultError::NotRestored(_) | FaultError::Journal(_) | FaultError::Lab(_) => None,
+    }
+}
+
 /// Undoes a fault, and looks until the lab is green; makes anew what is not then.
 async fn put_back(
     lab: &LabName,
@@ -173,6 +183,7 @@ async fn put_back(
     sight: &Sight<'_>,
     options: DrillOptions<'_>,
     row: &mut Row,
+    told: &dyn Told,
 ) -> Result<Evidence, FaultError> {
     let mut roles = held.roles();
     row.anew.extend(held.undo().await?.anew);
@@ -183,6 +194,7 @@ async fn put_back(
     row.outcome = Outcome::NotRestored;
     row.why = Some(format!("still red after the undo: {}", left.join(", ")));
     // What a fix did elsewhere is nobody's act; the next scenario needs a whole lab all the same.
+    told.phase(&row.scenario, "making anew");
     roles.extend(fix.on.clone());
     let healed = runproof_fault::rebuild(lab, options.program, roles, DEADLINE).await?;
     row.anew.extend(healed.anew);

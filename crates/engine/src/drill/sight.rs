@@ -222,10 +222,12 @@ impl<'a> Sight<'a> {
     }
 
     /// Whether all of these are red after this time as well; what could not be established is not. What
-    /// systemd tries again and again is green for moments, and is not mended.
+    /// systemd tries again and again is green for moments, and is not mended. Nor has anything stayed
+    /// red that was not watched for as long, because somebody asked to stop.
     pub(super) async fn stays_red(&self, ids: &[String], time: Duration) -> bool {
         self.wait(time).await;
-        self.until(ids, FLAPS, PAUSE, |bad| all_red(ids, bad)).await
+        let red = self.until(ids, FLAPS, PAUSE, |bad| all_red(ids, bad)).await;
+        red && !self.is_cancelled()
     }
 
     /// Looks until all of these are green and have stayed it for a time: what comes and goes is not mended.

@@ -249,13 +249,7 @@ pub fn run(args: &DrillArgs, display: &DisplayOptions) -> ExitCode {
         return ExitCode::NothingChecked;
     }
     if args.list {
-        return match write::stdout(&list(&wanted)) {
-            Ok(()) => ExitCode::Conforms,
-            Err(error) => {
-                message::error(&error.to_string());
-                error.exit_code()
-            }
-        };
+        return write::print(&list(&wanted), ExitCode::Conforms);
     }
     if args.hold && wanted.len() != 1 {
         let ids: Vec<&str> = wanted.iter().map(|one| one.id.as_str()).collect();

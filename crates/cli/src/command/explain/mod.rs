@@ -79,7 +79,7 @@ pub fn run(args: &ExplainArgs, display: &DisplayOptions) -> ExitCode {
             None => unknown(&library, &args.id),
         };
     };
-    if let Err(code) = recover::before_looking(args.target.site.as_ref()) {
+    if let Err(code) = recover::before_looking(args.target.site.as_ref(), false) {
         return code;
     }
     let plan = bind(
@@ -180,13 +180,7 @@ fn shown<T: Serialize>(explained: &T, in_words: fn(&T) -> String, format: TextFo
             }
         },
     };
-    match write::stdout(&text) {
-        Ok(()) => ExitCode::Conforms,
-        Err(error) => {
-            message::error(&error.to_string());
-            error.exit_code()
-        }
-    }
+    write::print(&text, ExitCode::Conforms)
 }
 
 /// Everything there is to say about an invariant.
