@@ -63,6 +63,9 @@ pub struct ProofCounts {
     pub uncaught: usize,
     /// Those that scenarios catch on stand-ins only.
     pub standin_only: usize,
+    /// Invariants that were not selected: left out.
+    #[serde(default)]
+    pub unselected: usize,
     /// Invariants that are defects of the documents: left out.
     pub defects: usize,
     /// Invariants that do not apply to the reference: left out.
@@ -273,6 +276,7 @@ impl Proof {
             toothless: columns(|one| one.toothless.len()),
             green_on_unknown: columns(|one| one.green_on_unknown.len()),
             // What leaves no trace in a column is counted by who made the mutants.
+            unselected: self.counts.unselected,
             type_errors: self.counts.type_errors,
             absent: self.counts.absent,
             unknown: self.counts.unknown,

@@ -201,6 +201,12 @@ fn what_is_selected_is_proven_with_the_scenarios_that_have_to_turn_it_red() {
     };
     assert_eq!(ids("invariants"), ["botui-server-url-localhost"]);
     assert!(ids("scenarios").contains(&"external-address".to_owned()));
+    let words = room.prove(&["--id", "botui-server-url-localhost"]).stdout;
+    let unselected = proof["counts"]["unselected"].as_u64().unwrap();
+    assert!(unselected > 0, "{proof:#?}");
+    let opening = format!("1 invariant that holds ({unselected} not selected), ");
+    assert!(words.contains(&opening), "{words}");
+    assert!(words.contains(" selected invariant"), "{words}");
     let other = room.prove(&["--suite", "fw", "--format", "json"]);
     let other = other.json();
     let scenarios = other["scenarios"].as_array().unwrap();

@@ -50,8 +50,10 @@ pub fn prove(
         .map(|(_, invariant)| invariant.id.as_str())
         .collect();
     scenarios.retain(|row| concerns(library, row, &wanted, selection));
+    let mut unselected: BTreeSet<&str> = BTreeSet::new();
     for (bound, finding) in plan.bound.iter().zip(&reference.findings) {
         if !wanted.contains(finding.id.as_str()) {
+            unselected.insert(&finding.id);
             continue;
         }
         let column = match invariants.last_mut() {
@@ -93,6 +95,7 @@ pub fn prove(
         counts.absent += mutants.absent;
         counts.unknown += mutants.unknown;
     }
+    counts.unselected = unselected.len();
     for column in &mut invariants {
         let caught = matrix::caught_by(&scenarios, &column.id);
         column.standin = !caught.is_empty() && caught.iter().all(|(_, standin)| *standin);

@@ -17,20 +17,26 @@ pub(super) fn exit_meaning(proof: &Proof) -> String {
 /// No more than is true: an invariant that no scenario breaks is not caught by one.
 fn proved(proof: &Proof) -> String {
     let counts = &proof.counts;
-    let all = counts.invariants;
+    let (one, many) = match counts.unselected {
+        0 => ("invariant", "invariants"),
+        _ => ("selected invariant", "selected invariants"),
+    };
     let mut words = if counts.recorded == 0 {
-        "every invariant that holds has teeth; no scenario was replayed".to_owned()
+        format!("every {one} that holds has teeth; no scenario was replayed")
     } else {
         let scenarios = if counts.unproven + counts.other_profile > 0 {
             "what was replayed is proved"
+        } else if counts.unselected > 0 {
+            "every scenario of the selection is proved"
         } else {
             "every scenario is proved"
         };
+        let all = count(counts.invariants, one, many);
         let caught = if counts.uncaught == 0 {
-            format!("each of {}", count(all, "invariant", "invariants"))
+            format!("each of {all}")
         } else {
-            let some = all.saturating_sub(counts.uncaught);
-            format!("{some} of {}", count(all, "invariant", "invariants"))
+            let some = counts.invariants.saturating_sub(counts.uncaught);
+            format!("{some} of {all}")
         };
         let standin = match counts.standin_only {
             0 => String::new(),
@@ -123,6 +129,10 @@ mod tests {
     #[case::unproven(
         ProofCounts { unproven: 1, ..counts() },
         "what was replayed is proved; a scenario catches each of 10 invariants"
+    )]
+    #[case::a_selection(
+        ProofCounts { unselected: 5, ..counts() },
+        "every scenario of the selection is proved; a scenario catches each of 10 selected invariants"
     )]
     #[case::nothing_replayed(
         ProofCounts { recorded: 0, uncaught: 10, other_profile: 3, red: 1, unestablished: 2, ..counts() },

@@ -69,6 +69,7 @@ fn summary(out: &mut String, proof: &Proof) {
             "of those, caught on stand-ins only",
             counts.standin_only.to_string(),
         ),
+        ("not selected, left out", counts.unselected.to_string()),
         (
             "defects of the documents, left out",
             counts.defects.to_string(),

@@ -51,11 +51,19 @@ pub fn render(proof: &Proof, style: &Style) -> String {
 }
 
 fn opening(page: &mut Page, proof: &Proof) {
+    let unselected = match proof.counts.unselected {
+        0 => String::new(),
+        some => format!(" ({some} not selected)"),
+    };
     let words = format!(
-        "site {}, profile {}: {} that hold, {}, {}",
+        "site {}, profile {}: {}{unselected}, {}, {}",
         text::one_line(&proof.site, 80),
         text::one_line(&proof.profile, 80),
-        count(proof.counts.invariants, "invariant", "invariants"),
+        count(
+            proof.counts.invariants,
+            "invariant that holds",
+            "invariants that hold"
+        ),
         count(proof.scenarios.len(), "scenario", "scenarios"),
         count(proof.counts.mutants, "mutant", "mutants"),
     );
