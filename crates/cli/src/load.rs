@@ -330,13 +330,26 @@ pub fn nearest(
         .filter(|(_, invariant)| profile.is_none_or(|p| library.applies(invariant, p)))
         .map(|(_, invariant)| invariant.id.as_str())
         .collect();
+    nearest_of(library, options, &ids)
+}
+
+/// The same where a selection names scenarios: a misspelt one is like no invariant.
+pub fn nearest_scenario(library: &Library, options: &SelectOptions) -> Option<String> {
+    let ids: Vec<&str> = library
+        .scenarios()
+        .map(|(_, scenario)| scenario.id.as_str())
+        .collect();
+    nearest_of(library, options, &ids)
+}
+
+fn nearest_of(library: &Library, options: &SelectOptions, ids: &[&str]) -> Option<String> {
     let suites: Vec<&str> = library
         .suites()
         .iter()
         .map(|loaded| loaded.suite.suite.as_str())
         .collect();
-    let named = options.ids.iter().map(|id| (id, &ids));
-    let suited = options.suites.iter().map(|name| (name, &suites));
+    let named = options.ids.iter().map(|id| (id, ids));
+    let suited = options.suites.iter().map(|name| (name, &suites[..]));
     named
         .chain(suited)
         .filter(|(name, known)| !name.contains('*') && !known.contains(&name.as_str()))

@@ -275,7 +275,7 @@ impl Proof {
             mutants_red: columns(|one| one.mutants_red),
             toothless: columns(|one| one.toothless.len()),
             green_on_unknown: columns(|one| one.green_on_unknown.len()),
-            // What leaves no trace in a column is counted by who made the mutants.
+            // What leaves no trace in a column is counted by who made them.
             unselected: self.counts.unselected,
             type_errors: self.counts.type_errors,
             absent: self.counts.absent,

@@ -119,12 +119,8 @@ pub fn run(args: &ListArgs, display: &DisplayOptions) -> ExitCode {
     }
     if rows.is_empty() {
         message::error("nothing is selected");
-        // A misspelt scenario is like no invariant.
         let help = if args.what == Listed::Scenarios {
-            let ids = || library.scenarios().map(|(_, one)| one.id.as_str());
-            let named = args.select.ids.iter();
-            let like = named.filter_map(|id| load::alike(id, ids())).next();
-            like.map(|like| format!("did you mean {like}?"))
+            load::nearest_scenario(&library, &args.select)
         } else {
             load::nearest(&library, &args.select, args.documents.profile.as_deref())
         };

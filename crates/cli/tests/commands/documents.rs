@@ -334,15 +334,20 @@ fn explain_knows_ids_covered_statements_and_statements_that_are_not_encoded() {
 }
 
 #[test]
-fn a_misspelt_scenario_is_like_a_scenario() {
-    let ran = run(&["list", "scenarios", "--id", "vault-sealed-after-restrat"]);
-    assert_eq!(ran.code, Some(3));
-    assert!(
-        ran.stderr
-            .contains("did you mean vault-sealed-after-restart?"),
-        "{}",
-        ran.stderr
-    );
+fn a_misspelt_scenario_is_like_a_scenario_and_its_suite_like_a_suite() {
+    for (option, typo, like) in [
+        (
+            "--id",
+            "vault-sealed-after-restrat",
+            "vault-sealed-after-restart",
+        ),
+        ("--suite", "valut", "vault"),
+    ] {
+        let ran = run(&["list", "scenarios", option, typo]);
+        assert_eq!(ran.code, Some(3));
+        let help = format!("did you mean {like}?");
+        assert!(ran.stderr.contains(&help), "{}", ran.stderr);
+    }
 }
 
 #[test]

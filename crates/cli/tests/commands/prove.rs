@@ -217,6 +217,23 @@ fn what_is_selected_is_proven_with_the_scenarios_that_have_to_turn_it_red() {
 }
 
 #[test]
+fn a_selection_that_leaves_nothing_out_hides_no_recording_that_has_lost_its_scenario() {
+    let room = Proving::new();
+    room.record(external);
+    let path = room.path("faults/external-address.json");
+    let mut recording: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    recording["scenario"] = json!("gone-since");
+    let gone = room.path("faults/gone-since.json");
+    fs::write(gone, recording.to_string()).unwrap();
+    fs::remove_file(path).unwrap();
+    for words in [&[][..], &["--id", "*"]] {
+        let ran = room.prove(words);
+        assert_eq!(ran.code, Some(1), "{words:?}: {ran:#?}");
+        assert!(ran.stdout.contains("gone-since"), "{words:?}: {ran:#?}");
+    }
+}
+
+#[test]
 fn strict_asks_for_a_recording_of_every_scenario() {
     let room = Proving::new();
     let other = SCENARIO

@@ -116,7 +116,9 @@ pub async fn drill(
     let held = match inject(LabSite::open(lab).await?, order).await {
         Ok(held) => held,
         Err(error) => {
-            let outcome = not_in(&error).ok_or_else(|| error.clone())?;
+            let Some(outcome) = not_in(&error) else {
+                return Err(error);
+            };
             return Ok(Drilled::unseen(row.end(outcome, error.to_string())));
         }
     };
@@ -146,7 +148,10 @@ pub async fn drill(
             }
             // Nothing is known of a fix that was not watched against time.
             Err(error) => {
-                let outcome = not_in(&error).ok_or_else(|| error.clone())?;
+                let Some(outcome) = not_in(&error) else {
+                    return Err(error);
+                };
+                row.fix = FixProof::Untried;
                 row = row.end(outcome, format!("put in once more: {error}"));
             }
         }

@@ -49,11 +49,19 @@ pub fn prove(
         .filter(|(suite, invariant)| selection.wants(&suite.suite, invariant))
         .map(|(_, invariant)| invariant.id.as_str())
         .collect();
-    scenarios.retain(|row| concerns(library, row, &wanted, selection));
-    let mut unselected: BTreeSet<&str> = BTreeSet::new();
+    let unselected: BTreeSet<&str> = plan
+        .bound
+        .iter()
+        .map(|bound| bound.invariant.id.as_str())
+        .filter(|id| !wanted.contains(id))
+        .collect();
+    counts.unselected = unselected.len();
+    // A selection that leaves nothing out is none: it hides no recording either.
+    if !unselected.is_empty() {
+        scenarios.retain(|row| concerns(library, row, &wanted));
+    }
     for (bound, finding) in plan.bound.iter().zip(&reference.findings) {
         if !wanted.contains(finding.id.as_str()) {
-            unselected.insert(&finding.id);
             continue;
         }
         let column = match invariants.last_mut() {
@@ -95,7 +103,6 @@ pub fn prove(
         counts.absent += mutants.absent;
         counts.unknown += mutants.unknown;
     }
-    counts.unselected = unselected.len();
     for column in &mut invariants {
         let caught = matrix::caught_by(&scenarios, &column.id);
         column.standin = !caught.is_empty() && caught.iter().all(|(_, standin)| *standin);
@@ -121,15 +128,7 @@ pub fn prove(
 
 /// Whether a scenario has to turn red something that is wanted. A recording without a scenario is
 /// nobody's, and is told where all is proven.
-fn concerns(
-    library: &Library,
-    row: &ScenarioRow,
-    wanted: &BTreeSet<&str>,
-    selection: &Selection,
-) -> bool {
-    if *selection == Selection::all() {
-        return true;
-    }
+fn concerns(library: &Library, row: &ScenarioRow, wanted: &BTreeSet<&str>) -> bool {
     let scenario = library.scenarios().find(|(_, one)| one.id.value == row.id);
     let mut reds = scenario.iter().flat_map(|(_, one)| &one.turns_red);
     reds.any(|id| wanted.contains(id.as_str()))

@@ -57,19 +57,13 @@ pub(super) fn run(args: &StatusArgs) -> ExitCode {
             return ExitCode::Defect;
         }
     };
-    if let Err(error) = write::stdout(&text) {
-        message::error(&error.to_string());
-        return error.exit_code();
-    }
-    if status
-        .nodes
-        .values()
-        .all(|node| node.state == NodeState::Running)
-    {
+    let mut nodes = status.nodes.values();
+    let code = if nodes.all(|node| node.state == NodeState::Running) {
         ExitCode::Conforms
     } else {
         ExitCode::Unestablished
-    }
+    };
+    write::print(&text, code)
 }
 
 fn word(state: NodeState) -> &'static str {
